@@ -1,0 +1,55 @@
+/* fold.h: the control fold: (control state, record at offset) -> control state. Pure and
+ * deterministic.
+ *
+ * Every replica folds the same log into the same bytes (law 10). */
+#ifndef SPILLWAY_FOLD_FOLD_H
+#define SPILLWAY_FOLD_FOLD_H
+
+#include "model/control.h"
+
+/* Why a record did not count. Shown by `journal dump` and `explain`. */
+enum fold_void {
+    FOLD_ACCEPTED = 0,
+    FOLD_DUPLICATE,   /* writer and sequence were seen, or a higher one of that writer */
+    FOLD_FOREIGN_LOG, /* another log id */
+    FOLD_NOT_FIRST,   /* GENESIS elsewhere than at offset 0, or something else at offset 0 */
+    FOLD_LATE_CLAIM,  /* the record it names is no longer the newest of the epoch's leader */
+    FOLD_NOT_CANDIDATE,
+    FOLD_NOT_LEADER,      /* HEARTBEAT, DECIDE, SNAPSHOT, RULES of another epoch or writer */
+    FOLD_OVERTAKEN,       /* DECIDE: something decisive was accepted after its base */
+    FOLD_REQUEST_SEEN,    /* OPERATOR, FLEET: that request id was folded before */
+    FOLD_REQUEST_LATE,    /* ... or more than 60 s of log time after its base */
+    FOLD_REQUEST_FLOOD,   /* ... or the replica's sixth in a second */
+    FOLD_REQUEST_REFUSED, /* ... or it names nothing that exists */
+    FOLD_UNKNOWN_REPLICA,
+    FOLD_SKIPPED, /* an operator's skip */
+    FOLD_VERSION, /* a kind that the rules in force do not have */
+};
+
+/* Bytes of arena for the control state of a fleet of this shape, plan and fleet included. */
+size_t control_arena_size(const struct fleet *f);
+/* The control state before any record: applied -1, no fleet. */
+void control_init(struct control *c);
+
+/* Folds one record. arena is where GENESIS (or a snapshot) puts the fleet and arrays; other records
+ * allocate nothing. *ret_void says whether it counted. Returns OK, or
+ *   ERR_INVARIANT  the record was accepted by the rules and then broke an invariant (plan digest,
+ * incident transition, never-last, tier 0): c is unchanged, the caller halts acting at this offset;
+ *   ERR_FULL       the arena is too small; c is unchanged. */
+int fold_apply(struct control *c, struct arena *arena, const struct record *r, int64_t offset,
+               enum fold_void *ret_void) MUST_CHECK;
+/* Folds the record at offset as void (OPERATOR skip): only applied moves. */
+void fold_skip(struct control *c, int64_t offset);
+
+/* The whole control state in canonical form, in either direction. Reading needs an arena of
+ * control_arena_size(). */
+void control_codec(struct codec *c, struct control *control);
+size_t control_encoded_size(const struct control *c);
+/* SHA-256 of the canonical form without `applied`... see fold.c for the exact bytes covered. */
+struct digest control_digest(const struct control *c, void *scratch, size_t scratch_size);
+/* Checks what must always hold of a control state; NULL, or a static sentence naming what is
+ * broken. */
+const char *control_broken(const struct control *c);
+const char *fold_void_name(enum fold_void v);
+
+#endif

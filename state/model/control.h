@@ -1,0 +1,91 @@
+/* control.h: the control state: everything that the log alone determines, equal on every replica.
+ */
+#ifndef SPILLWAY_MODEL_CONTROL_H
+#define SPILLWAY_MODEL_CONTROL_H
+
+#include "model/record.h"
+
+enum {
+    CONTROL_MAX_HOLDS = 32,
+    CONTROL_MAX_REQUESTS = 256, /* newest request ids, for "once per request id" */
+};
+
+/* What the control state remembers of one writer. */
+struct writer_state {
+    uint64_t incarnation; /* 0: nothing seen */
+    uint64_t sequence;    /* highest accepted */
+};
+
+/* Newest `alive` of a replica. */
+struct alive_state {
+    uint32_t version; /* 0: never seen */
+    int64_t base;
+    struct digest control;
+    bool warm, halted;
+    struct logtime at;
+};
+
+/* Newest outcome of an actuator. */
+struct actuation_state {
+    uint64_t generation; /* newest acknowledged OK, 0 for none */
+    int32_t status;      /* newest outcome, of the error table */
+    uint64_t status_generation;
+    struct logtime at;
+};
+
+struct hold {
+    uint32_t id;
+    struct subject subject;
+    char identity[RECORD_TEXT_SIZE];
+    char reason[RECORD_TEXT_SIZE];
+};
+
+struct request_state {
+    struct request_id id;
+    int32_t status;
+    uint64_t offset;
+};
+
+struct control {
+    struct log_id log_id;
+    uint64_t era;
+    int64_t applied; /* offset of the newest folded record, -1 for none */
+    struct logtime log_time;
+    uint32_t rules; /* version in force, from 1 */
+
+    uint64_t epoch;       /* 0 until the first CLAIM */
+    struct writer leader; /* of the epoch; its sequence is the highest accepted */
+    int64_t
+        leader_newest; /* offset of its newest record: CLAIM, HEARTBEAT, DECIDE, SNAPSHOT, RULES */
+    bool leader_yields;
+    struct logtime epoch_began;
+    int64_t decisive; /* offset of the newest accepted CLAIM, OPERATOR, FLEET, RULES or DECIDE */
+    int64_t newest_decide;            /* -1 for none */
+    int64_t plan_offset;              /* offset of the record that set the plan's fence */
+    enum decide_purpose plan_purpose; /* of that record; DECIDE_NOTE for GENESIS */
+    int64_t snapshot;                 /* -1 for none */
+
+    struct fleet *fleet; /* in the arena it was loaded with */
+    struct digest fleet_digest;
+    struct plan plan;
+
+    uint32_t next_incident;
+    uint32_t incident_count;
+    struct incident incidents[INCIDENT_MAX]; /* open ones, by id; a closed one leaves */
+    uint32_t hold_count;
+    struct hold holds[CONTROL_MAX_HOLDS];
+    struct logtime last_restore; /* of the newest RESTORE or PROMOTE step */
+
+    uint32_t request_next; /* ring position */
+    struct request_state requests[CONTROL_MAX_REQUESTS];
+
+    /* Arrays sized from the fleet. */
+    struct writer_state *writers;     /* [idc] */
+    struct alive_state *alive;        /* [idc] */
+    uint32_t *link_downs;             /* [link * 2 + end]: highest number told by STEP */
+    struct actuation_state *dns;      /* [dns server] */
+    struct actuation_state *routes;   /* [idc] */
+    struct actuation_state *features; /* [idc] */
+};
+
+#endif

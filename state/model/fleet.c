@@ -1,0 +1,64 @@
+/* fleet.c: lookups in a fleet and sums over a service's features. */
+#include "model/fleet.h"
+
+#include "base/text.h"
+
+uint64_t service_cost_ppm(const struct service *s, uint8_t tier_limit)
+{
+    uint64_t sum = 0;
+    for (uint16_t i = 0; i < s->feature_count; i++) {
+        if (s->features[i].tier <= tier_limit) {
+            sum += s->features[i].cost_ppm;
+        }
+    }
+    return sum;
+}
+
+uint8_t service_top_tier(const struct service *s)
+{
+    uint8_t top = 0;
+    for (uint16_t i = 0; i < s->feature_count; i++) {
+        top = s->features[i].tier > top ? s->features[i].tier : top;
+    }
+    return top;
+}
+
+uint16_t fleet_find_idc(const struct fleet *f, const char *name)
+{
+    for (uint16_t i = 0; i < f->idc_count; i++) {
+        if (text_equal(f->idcs[i].name, name)) {
+            return i;
+        }
+    }
+    return FLEET_NONE;
+}
+
+uint16_t fleet_find_service(const struct fleet *f, const char *name)
+{
+    for (uint16_t i = 0; i < f->service_count; i++) {
+        if (text_equal(f->services[i].name, name)) {
+            return i;
+        }
+    }
+    return FLEET_NONE;
+}
+
+uint16_t fleet_find_link(const struct fleet *f, const char *name)
+{
+    for (uint16_t i = 0; i < f->link_count; i++) {
+        if (text_equal(f->links[i].name, name)) {
+            return i;
+        }
+    }
+    return FLEET_NONE;
+}
+
+int link_end_at(const struct link *l, uint16_t idc)
+{
+    for (int end = 0; end < 2; end++) {
+        if (l->end[end].idc == idc) {
+            return end;
+        }
+    }
+    return -1;
+}

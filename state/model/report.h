@@ -1,0 +1,58 @@
+/* report.h: a probe's full current state, and the list of targets that it works through.
+ *
+ * Both sides derive the same list of targets from the fleet (targets_for_idc), so a report names a
+ * target by its index in the list of that fleet digest. */
+#ifndef SPILLWAY_MODEL_REPORT_H
+#define SPILLWAY_MODEL_REPORT_H
+
+#include "model/fleet.h"
+#include "model/verdict.h"
+
+enum { REPORT_MAX_TARGETS = 4096 };
+
+enum target_kind {
+    TARGET_LINK = 1,  /* the probe's end of a link; a: link, b: end */
+    TARGET_ENTRANCE,  /* a check of an entrance from here; a: entrance, b: check of its service */
+    TARGET_REFERENCE, /* a: reference */
+};
+
+struct target {
+    enum target_kind kind;
+    uint16_t a, b;
+};
+
+/* What the probe at the IDC watches, in canonical order: its link ends, then every entrance of
+ * every IDC (its own included) times the checks of the service, then the references. Returns the
+ * number, or ERR_FULL when it exceeds max. */
+int targets_for_idc(const struct fleet *f, uint16_t idc, struct target *targets,
+                    uint32_t max) MUST_CHECK;
+
+/* State of one target on the probe's clock. */
+struct observation {
+    enum health health;
+    int64_t
+        held_us; /* since when this state holds: age at the send time. For down: since the first
+                    lost packet or failed check of the run, not since the threshold was reached */
+    uint32_t loss_out_ppm;       /* links: loss from here to there, in the window (RFC 8762 sequence
+                                    numbers) */
+    uint32_t loss_in_ppm;        /* links: loss from there to here */
+    uint32_t rtt_us;             /* median of the window; 0 unknown */
+    uint32_t jitter_us;          /* links: mean deviation; 0 unknown */
+    uint32_t flaps;              /* changes of health in the last hour, saturating */
+    bool oper_up;                /* links: kernel carrier */
+    uint64_t rx_bytes, tx_bytes; /* links: interface counters */
+};
+
+struct report {
+    uint16_t observer;    /* idc; also proven by the MAC's key id */
+    uint64_t incarnation; /* grows with every start of the probe */
+    uint64_t sequence;    /* from 1, grows by one per report of an incarnation */
+    int64_t sent_us;      /* probe's CLOCK_BOOTTIME at send */
+    struct digest fleet;  /* whose target list the observations follow */
+    int64_t lateness_us;  /* worst lateness of the probe's own timers in the last second: a starved
+                             prober must not blame the link */
+    uint32_t count;
+    struct observation *observations; /* one per target, in the canonical order */
+};
+
+#endif
