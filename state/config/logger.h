@@ -1,8 +1,8 @@
-/* logger.h: one line of logfmt per event on standard error, for daemons and adapters only.
+/* logger.h: one line of logfmt or JSON per event on standard error, for daemons and adapters only.
  *
- *     log_event(&log, LOG_LEVEL_WARN, LOG_CODE("report-dropped"), LOG_STR("observer", name));
+ *     log_event(&log, LOG_WARNING, LOG_CODE("report-dropped"), LOG_STR("observer", name));
  *
- * gives  ts=2026-11-24T05:55:19.123Z level=warn event=report-dropped observer=beijing
+ * gives  ts=2026-11-24T05:55:19.123Z level=warning event=report-dropped observer=beijing
  *
  * Event codes are stable: runbooks name them. What comes from outside is quoted and escaped, so
  * that a line stays a line. Bad input must not flood the log: count it and ask log_allow() before
@@ -11,19 +11,19 @@
 #define SPILLWAY_CONFIG_LOGGER_H
 
 #include "base/times.h"
+#include "config/settings.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
-
-enum { LOG_LINE_MAX = 1024 }; /* bytes of a line; longer ones are cut and end in "..." */
+enum { LOG_LINE_MAX = 2048 }; /* bytes of a line; of a longer one the last fields are left out */
 
 struct logger {
-    int fd;               /* where lines go: STDERR_FILENO in a daemon */
-    enum log_level level; /* least important level that is still written */
-    char identity[64];    /* put into every line as idc=, or "" while unknown */
+    int fd; /* where lines go: STDERR_FILENO in a daemon */
+    enum log_format format;
+    enum log_level level;           /* least important level that is still written */
+    char identity[FLEET_NAME_SIZE]; /* written into every line as idc, or "" while unknown */
 };
 
 enum log_field_kind { LOG_FIELD_STRING, LOG_FIELD_INTEGER };
