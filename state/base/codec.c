@@ -90,7 +90,7 @@ void codec_i64(struct codec *c, int64_t *v)
 
 void codec_bool(struct codec *c, bool *v)
 {
-    uint8_t byte = *v ? 1 : 0;
+    uint8_t byte = c->mode != CODEC_READ && *v ? 1 : 0; /* what is to be read may be anything */
     codec_u8(c, &byte);
     if (byte > 1) {
         codec_fail(c, ERR_INVALID);
