@@ -1,0 +1,28 @@
+/* result.h: what an actuator tells about one finished job. The daemon turns it into an outcome
+ * event.
+ *
+ * Actuators never include core and never log: everything that a person or the core may want to know
+ * about a job is in this structure. */
+#ifndef SPILLWAY_ACTUATE_RESULT_H
+#define SPILLWAY_ACTUATE_RESULT_H
+
+#include "actuate/fence_text.h"
+#include "model/record.h"
+
+enum { ACTUATE_DETAIL_SIZE = 128 };
+
+struct actuate_result {
+    enum actuator actuator;
+    uint16_t target;        /* DNS: server index; else the IDC */
+    struct fence attempted; /* of the job */
+    struct fence found;     /* what is there now, when known (era 0: unknown or none) */
+    struct fence_hold hold; /* the hold that stopped it (ERR_HELD), else id 0 */
+    int status;             /* of the error table */
+    char
+        detail[ACTUATE_DETAIL_SIZE]; /* what exactly, for people; "" when there is nothing to add */
+};
+
+/* Called from the loop, never from inside the call that started the job. r is borrowed. */
+typedef void actuate_done(void *user, const struct actuate_result *r);
+
+#endif

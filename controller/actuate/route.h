@@ -1,0 +1,41 @@
+/* route.h: brings this IDC's kernel routes to ordered next hops, through the privileged helper
+ * spillway-routed (the only process with CAP_NET_ADMIN). This is the client's side. */
+#ifndef SPILLWAY_ACTUATE_ROUTE_H
+#define SPILLWAY_ACTUATE_ROUTE_H
+
+#include "actuate/result.h"
+
+#include <uv.h>
+
+/* Ordered next hops for all prefixes of one destination IDC, effective first. */
+struct route_target {
+    uint16_t destination; /* idc */
+    struct hops
+        hops; /* links of this IDC; count 0: no path is known, its routes are left as they are */
+};
+
+struct route_client;
+
+/* A client of the helper at a unix socket (SOCK_SEQPACKET). It connects when it has something to
+ * say and again after a loss, and then repeats the newest job. ERR_TOO_LARGE for the path,
+ * ERR_MEMORY. */
+int route_client_new(uv_loop_t *loop, const char *socket_path, uint16_t idc, int64_t timeout_us,
+                     actuate_done *done, void *user, struct route_client **ret_client) MUST_CHECK;
+/* Stops, without a result, and frees once the loop has run its close callbacks. NULL-safe. */
+void route_client_free(struct route_client *c);
+
+/* Sets the routes. Everything is read during the call. The bytes leave within the call when nothing
+ * is in flight; else the job waits, and a newer one replaces it. Jobs with an equal fence follow
+ * each other (a local step along the plan's hops). The result comes by `done`: OK               the
+ * kernel stands as asked ERR_STALE, ERR_FOREIGN, ERR_HELD   the helper has a newer fence, a split,
+ * a hold (found) ERR_GUARD        it would leave a prefix without a route, or names a prefix or hop
+ * that is not in the helper's fleet file ERR_UNAVAILABLE  the helper is not there, or no hop of
+ * some prefix can be installed now (its interface is down or missing; the helper installs it as
+ * soon as it can) ERR_TIMEOUT, ERR_INVALID, ERR_IO Returns OK, or at once ERR_INVALID for an index
+ * out of range or a link that is not at this IDC, ERR_STALE for a fence older than the waiting
+ * job's, ERR_MEMORY. */
+int route_set(struct route_client *c, const struct fleet *f, const struct fence *fence,
+              const struct route_target *targets, uint32_t count) MUST_CHECK;
+bool route_busy(const struct route_client *c);
+
+#endif
