@@ -26,30 +26,42 @@ enum fold_void {
     FOLD_VERSION, /* a kind that the rules in force do not have */
 };
 
+enum { FOLD_RULES_NEWEST = 1 }; /* highest rules version that this fold knows */
+
 /* Bytes of arena for the control state of a fleet of this shape, plan and fleet included. */
 size_t control_arena_size(const struct fleet *f);
 /* The control state before any record: applied -1, no fleet. */
 void control_init(struct control *c);
 
-/* Folds one record. arena is where GENESIS (or a snapshot) puts the fleet and arrays; other records
- * allocate nothing. *ret_void says whether it counted. Returns OK, or
- *   ERR_INVARIANT  the record was accepted by the rules and then broke an invariant (plan digest,
- * incident transition, never-last, tier 0): c is unchanged, the caller halts acting at this offset;
- *   ERR_FULL       the arena is too small; c is unchanged. */
+/* Folds one record. arena is where GENESIS puts the fleet and arrays; other records allocate
+ * nothing. *ret_void says whether it counted; a record that did not moves `applied` and nothing
+ * else but its writer's count of requests. Returns OK, or with c unchanged ERR_INVARIANT  the
+ * record was accepted by the rules and then broke an invariant (plan digest, incident transition,
+ * never-last): the caller halts acting at this offset; ERR_INVALID    offset is not above applied,
+ * or GENESIS cannot be read: likewise; ERR_VERSION    RULES raises the version above
+ * FOLD_RULES_NEWEST: likewise, until an upgrade; ERR_FULL       the arena is too small. */
 int fold_apply(struct control *c, struct arena *arena, const struct record *r, int64_t offset,
                enum fold_void *ret_void) MUST_CHECK;
 /* Folds the record at offset as void (OPERATOR skip): only applied moves. */
 void fold_skip(struct control *c, int64_t offset);
 
-/* The whole control state in canonical form, in either direction. Reading needs an arena of
- * control_arena_size(). */
+/* The whole control state in canonical form, in either direction. Reading (the journal, a SNAPSHOT,
+ * a reseed) needs an arena of control_arena_size(); check the result with control_broken(). */
 void control_codec(struct codec *c, struct control *control);
 size_t control_encoded_size(const struct control *c);
-/* SHA-256 of the canonical form without `applied`... see fold.c for the exact bytes covered. */
+/* SHA-256 of the canonical form, `applied` included, where the fleet stands by its digest and the
+ * plan by its fence: both are pinned by those, and a heartbeat need not hash megabytes. Nothing
+ * local to a replica is covered. scratch must hold control_digest_size() bytes. */
 struct digest control_digest(const struct control *c, void *scratch, size_t scratch_size);
+size_t control_digest_size(const struct control *c);
 /* Checks what must always hold of a control state; NULL, or a static sentence naming what is
  * broken. */
 const char *control_broken(const struct control *c);
+/* The same of a plan for this fleet: no answer is empty that somebody could fill (law 5), slots and
+ * hops exist and are distinct, tiers are in range. */
+const char *plan_broken(const struct fleet *f, const struct plan *p);
+/* The idc whose report partition this is, or FLEET_NONE. */
+uint16_t fold_replica(const struct fleet *f, uint16_t partition);
 const char *fold_void_name(enum fold_void v);
 
 #endif

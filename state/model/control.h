@@ -12,8 +12,10 @@ enum {
 
 /* What the control state remembers of one writer. */
 struct writer_state {
-    uint64_t incarnation; /* 0: nothing seen */
-    uint64_t sequence;    /* highest accepted */
+    uint64_t incarnation;     /* 0: nothing seen */
+    uint64_t sequence;        /* highest seen of those kinds that any replica may write */
+    struct logtime window;    /* start of the second in which its requests are counted ... */
+    uint32_t window_requests; /* ... and their number in it (flood bound) */
 };
 
 /* Newest `alive` of a replica. */
@@ -63,11 +65,15 @@ struct control {
     int64_t newest_decide;            /* -1 for none */
     int64_t plan_offset;              /* offset of the record that set the plan's fence */
     enum decide_purpose plan_purpose; /* of that record; DECIDE_NOTE for GENESIS */
-    int64_t snapshot;                 /* -1 for none */
+    int64_t unconfirmed; /* offset of a plan that the leader found without a STEP and has to confirm
+                            or take back before anyone acts on it; -1 for none */
+    int64_t snapshot;    /* -1 for none */
 
     struct fleet *fleet; /* in the arena it was loaded with */
     struct digest fleet_digest;
     struct plan plan;
+    struct plan previous; /* what plan replaced; the fold's working room, no part of the state: its
+                             generation is 0 when not known (after a load) */
 
     uint32_t next_incident;
     uint32_t incident_count;

@@ -1,0 +1,396 @@
+/* fold.c: which records count (PROTOCOL.md, "The log"), and what the small ones do. */
+#include "fold/fold_internal.h"
+
+#include <string.h>
+
+#define REQUEST_LATE_US (60 * US_PER_SEC)
+enum { REQUESTS_PER_SECOND = 5 };
+
+uint16_t fold_replica(const struct fleet *f, uint16_t partition)
+{
+    for (uint16_t i = 0; i < f->idc_count; i++) {
+        if (f->idcs[i].partition == partition) {
+            return i;
+        }
+    }
+    return FLEET_NONE;
+}
+
+static bool same_log(const struct log_id *a, const struct log_id *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+static bool is_leader(const struct control *c, const struct record *r)
+{
+    return c->epoch > 0 && r->epoch == c->epoch && r->writer.replica == c->leader.replica &&
+           r->writer.incarnation == c->leader.incarnation;
+}
+
+/* Only the leader's records move log time, and never back. */
+static void advance_time(struct control *c, const struct record *r)
+{
+    if (r->log_time.us > c->log_time.us) {
+        c->log_time = r->log_time;
+    }
+}
+
+/* --- CLAIM ------------------------------------------------------------------------------------ */
+
+/* The plan came from a DECIDE, and no actuator was ever brought to it. */
+static bool plan_without_step(const struct control *c)
+{
+    bool step = c->plan_offset <= 0;
+    for (uint16_t i = 0; i < c->fleet->dns_server_count; i++) {
+        step = step || c->dns[i].generation >= c->plan.fence.generation;
+    }
+    for (uint16_t i = 0; i < c->fleet->idc_count; i++) {
+        step = step || c->routes[i].generation >= c->plan.fence.generation ||
+               c->features[i].generation >= c->plan.fence.generation;
+    }
+    return !step;
+}
+
+static enum fold_void claim(struct control *c, const struct record *r, uint16_t idc, int64_t offset)
+{
+    if (!c->fleet->idcs[idc].candidate) {
+        return FOLD_NOT_CANDIDATE;
+    }
+    if (r->claim.ends_epoch != c->epoch || r->epoch != c->epoch + 1) {
+        return FOLD_LATE_CLAIM;
+    }
+#ifndef SPILLWAY_BUG_CLAIM_CHECK
+    if (r->claim.names != c->leader_newest && !c->leader_yields) {
+        return FOLD_LATE_CLAIM;
+    }
+#endif
+    advance_time(c, r);
+    c->epoch = r->epoch;
+    c->leader = r->writer;
+    c->leader_newest = offset;
+    c->leader_yields = false;
+    c->epoch_began = c->log_time;
+    c->decisive = offset;
+    if (plan_without_step(c)) {
+        c->unconfirmed = c->plan_offset;
+    }
+    return FOLD_ACCEPTED;
+}
+
+/* --- HEARTBEAT, DECIDE, SNAPSHOT, RULES ---------------------------------------------------------
+ */
+
+static bool all_run(const struct control *c, uint32_t version)
+{
+    bool run = true;
+    for (uint16_t i = 0; i < c->fleet->idc_count; i++) {
+        run = run && (!c->fleet->idcs[i].candidate || c->alive[i].version >= version);
+    }
+    return run;
+}
+
+static enum fold_void leader_word_void(const struct control *c, const struct record *r)
+{
+    if (!is_leader(c, r)) {
+        return FOLD_NOT_LEADER;
+    }
+    if (r->writer.sequence <= c->leader.sequence) {
+        return FOLD_DUPLICATE;
+    }
+#ifndef SPILLWAY_BUG_BASE_CHECK
+    if (r->kind == RECORD_DECIDE && c->decisive > r->base) {
+        return FOLD_OVERTAKEN;
+    }
+#endif
+    if (r->kind == RECORD_RULES &&
+        (r->rules.version <= c->rules || !all_run(c, r->rules.version))) {
+        return FOLD_REQUEST_REFUSED;
+    }
+    return FOLD_ACCEPTED;
+}
+
+static int leader_word(struct control *c, const struct record *r, int64_t offset,
+                       enum fold_void *ret_void)
+{
+    enum fold_void why = leader_word_void(c, r);
+    if (why != FOLD_ACCEPTED) {
+        *ret_void = why;
+        return OK;
+    }
+    if (r->kind == RECORD_DECIDE) {
+        int status = fold_decide(c, r, offset);
+        if (status != OK) {
+            return status;
+        }
+    } else if (r->kind == RECORD_RULES) {
+        if (r->rules.version > FOLD_RULES_NEWEST) {
+            return ERR_VERSION;
+        }
+        c->rules = r->rules.version;
+        c->decisive = offset;
+    } else if (r->kind == RECORD_HEARTBEAT) {
+        c->leader_yields = r->heartbeat.yield;
+    } else {
+        c->snapshot = offset;
+    }
+    advance_time(c, r);
+    c->leader.sequence = r->writer.sequence;
+    c->leader_newest = offset;
+    *ret_void = FOLD_ACCEPTED;
+    return OK;
+}
+
+/* --- OPERATOR -----------------------------------------------------------------------------------
+ */
+
+static bool request_seen(const struct control *c, const struct request_id *id)
+{
+    for (uint32_t i = 0; i < CONTROL_MAX_REQUESTS; i++) {
+        if (c->requests[i].offset != 0 &&
+            memcmp(c->requests[i].id.bytes, id->bytes, sizeof id->bytes) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Counts the request in its writer's second of log time. */
+static bool floods(struct control *c, struct writer_state *w)
+{
+    if (logtime_diff_us(c->log_time, w->window) >= US_PER_SEC) {
+        w->window = c->log_time;
+        w->window_requests = 0;
+    }
+    if (w->window_requests >= REQUESTS_PER_SECOND) {
+        return true;
+    }
+    w->window_requests++;
+    return false;
+}
+
+static bool approve(struct control *c, uint64_t id)
+{
+    for (uint32_t i = 0; i < c->incident_count; i++) {
+        if (c->incidents[i].id == id) {
+            c->incidents[i].approved = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool release(struct control *c, uint64_t id)
+{
+    for (uint32_t i = 0; i < c->hold_count; i++) {
+        if (c->holds[i].id == id) {
+            size_t after = c->hold_count - i - 1;
+            memmove(&c->holds[i], &c->holds[i + 1], after * sizeof c->holds[0]);
+            c->hold_count--;
+            memset(&c->holds[c->hold_count], 0, sizeof c->holds[0]);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool obey(struct control *c, const struct operator_record *o, int64_t offset)
+{
+    switch (o->command) {
+    case OPERATOR_APPROVE: return approve(c, o->argument);
+    case OPERATOR_RELEASE: return release(c, o->argument);
+    case OPERATOR_SKIP: return o->argument < (uint64_t)offset; /* done already, by the halted */
+    }
+    return false;
+}
+
+/* log_time of a record from a replica that does not lead is the log time at its base. */
+static enum fold_void operator_word(struct control *c, const struct record *r, uint16_t idc,
+                                    int64_t offset)
+{
+    int64_t late_us = logtime_diff_us(c->log_time, r->log_time);
+    if (request_seen(c, &r->operator.request)) {
+        return FOLD_REQUEST_SEEN;
+    }
+    if (late_us > REQUEST_LATE_US || late_us < 0) {
+        return FOLD_REQUEST_LATE;
+    }
+    if (floods(c, &c->writers[idc])) {
+        return FOLD_REQUEST_FLOOD;
+    }
+    if (!obey(c, &r->operator, offset)) {
+        return FOLD_REQUEST_REFUSED;
+    }
+    c->requests[c->request_next] =
+        (struct request_state){.id = r->operator.request, .status = OK, .offset = (uint64_t)offset};
+    c->request_next = (c->request_next + 1) % CONTROL_MAX_REQUESTS;
+    c->decisive = offset;
+    return FOLD_ACCEPTED;
+}
+
+/* --- STEP ---------------------------------------------------------------------------------------
+ */
+
+static struct actuation_state *actuation_of(struct control *c, const struct step *s, uint16_t idc)
+{
+    switch (s->actuator) {
+    case ACTUATOR_DNS: return s->target < c->fleet->dns_server_count ? &c->dns[s->target] : NULL;
+    case ACTUATOR_ROUTES: return s->target == idc ? &c->routes[idc] : NULL;
+    case ACTUATOR_FEATURES: return s->target == idc ? &c->features[idc] : NULL;
+    }
+    return NULL;
+}
+
+static bool outcome(struct control *c, const struct step *s, uint16_t idc)
+{
+    struct actuation_state *a = actuation_of(c, s, idc);
+    if (a == NULL || s->fence.era != c->era || !same_log(&s->fence.log_id, &c->log_id) ||
+        s->fence.generation > c->plan.fence.generation) {
+        return false;
+    }
+    if (s->status == OK && s->fence.generation > a->generation) {
+        a->generation = s->fence.generation;
+    }
+    if (s->fence.generation >= a->status_generation) {
+        a->status = s->status;
+        a->status_generation = s->fence.generation;
+        a->at = c->log_time;
+    }
+    return true;
+}
+
+static bool link_down(struct control *c, const struct step *s, uint16_t idc)
+{
+    if (s->link >= c->fleet->link_count || s->end > 1 ||
+        c->fleet->links[s->link].end[s->end].idc != idc) {
+        return false;
+    }
+    uint32_t *number = &c->link_downs[(uint32_t)s->link * 2 + s->end];
+    *number = s->down_number > *number ? s->down_number : *number;
+    return true;
+}
+
+static bool alive(struct control *c, const struct step *s, uint16_t idc, int64_t offset)
+{
+    struct alive_state *a = &c->alive[idc];
+    if (s->alive_base >= offset || s->version == 0) {
+        return false;
+    }
+    if (a->version == 0 || s->alive_base >= a->base) {
+        *a = (struct alive_state){.version = s->version,
+                                  .base = s->alive_base,
+                                  .control = s->control,
+                                  .warm = s->warm,
+                                  .halted = s->halted,
+                                  .at = c->log_time};
+    }
+    return true;
+}
+
+static enum fold_void step(struct control *c, const struct record *r, uint16_t idc, int64_t offset)
+{
+    bool known = false;
+    switch (r->step.kind) {
+    case STEP_OUTCOME: known = outcome(c, &r->step, idc); break;
+    case STEP_LINK_DOWN: known = link_down(c, &r->step, idc); break;
+    case STEP_ALIVE: known = alive(c, &r->step, idc, offset); break;
+    }
+    return known ? FOLD_ACCEPTED : FOLD_REQUEST_REFUSED;
+}
+
+/* --- All ----------------------------------------------------------------------------------------
+ */
+
+/* Sequences of those kinds that any replica may write; the leader's own words are counted in
+ * c->leader, so that a STEP beside a DECIDE in flight does not make the DECIDE old. */
+static bool seen_before(struct writer_state *w, const struct writer *from)
+{
+    if (w->incarnation == from->incarnation && from->sequence <= w->sequence) {
+        return true;
+    }
+    w->incarnation = from->incarnation;
+    w->sequence = from->sequence;
+    return false;
+}
+
+static int apply(struct control *c, struct arena *arena, const struct record *r, int64_t offset,
+                 enum fold_void *ret_void)
+{
+    bool first = offset == 0;
+    if (first != (r->kind == RECORD_GENESIS)) {
+        *ret_void = FOLD_NOT_FIRST;
+        return OK;
+    }
+    if (first) {
+        int status = fold_genesis(c, arena, r);
+        if (status == OK) {
+            *ret_void = FOLD_ACCEPTED;
+        }
+        return status;
+    }
+    if (c->fleet == NULL || !same_log(&r->log_id, &c->log_id)) {
+        *ret_void = FOLD_FOREIGN_LOG;
+        return OK;
+    }
+    uint16_t idc = fold_replica(c->fleet, r->writer.replica);
+    if (idc == FLEET_NONE) {
+        *ret_void = FOLD_UNKNOWN_REPLICA;
+        return OK;
+    }
+    bool again =
+        (r->kind == RECORD_OPERATOR || r->kind == RECORD_FLEET || r->kind == RECORD_STEP) &&
+        seen_before(&c->writers[idc], &r->writer);
+    enum fold_void why = FOLD_DUPLICATE;
+    switch (r->kind) {
+    case RECORD_CLAIM: why = claim(c, r, idc, offset); break;
+    case RECORD_HEARTBEAT:
+    case RECORD_DECIDE:
+    case RECORD_SNAPSHOT:
+    case RECORD_RULES: return leader_word(c, r, offset, ret_void);
+    case RECORD_OPERATOR: why = again ? why : operator_word(c, r, idc, offset); break;
+    case RECORD_STEP: why = again ? why : step(c, r, idc, offset); break;
+    case RECORD_FLEET: why = FOLD_VERSION; break; /* comes with a later rules version */
+    case RECORD_GENESIS: why = FOLD_NOT_FIRST; break;
+    }
+    *ret_void = why;
+    return OK;
+}
+
+int fold_apply(struct control *c, struct arena *arena, const struct record *r, int64_t offset,
+               enum fold_void *ret_void)
+{
+    if (offset <= c->applied) {
+        return ERR_INVALID;
+    }
+    int status = apply(c, arena, r, offset, ret_void);
+    if (status == OK) {
+        c->applied = offset;
+    }
+    return status;
+}
+
+void fold_skip(struct control *c, int64_t offset)
+{
+    c->applied = offset > c->applied ? offset : c->applied;
+}
+
+const char *fold_void_name(enum fold_void v)
+{
+    switch (v) {
+    case FOLD_ACCEPTED: return "accepted";
+    case FOLD_DUPLICATE: return "duplicate";
+    case FOLD_FOREIGN_LOG: return "foreign-log";
+    case FOLD_NOT_FIRST: return "not-first";
+    case FOLD_LATE_CLAIM: return "late-claim";
+    case FOLD_NOT_CANDIDATE: return "not-candidate";
+    case FOLD_NOT_LEADER: return "not-leader";
+    case FOLD_OVERTAKEN: return "overtaken";
+    case FOLD_REQUEST_SEEN: return "request-seen";
+    case FOLD_REQUEST_LATE: return "request-late";
+    case FOLD_REQUEST_FLOOD: return "request-flood";
+    case FOLD_REQUEST_REFUSED: return "request-refused";
+    case FOLD_UNKNOWN_REPLICA: return "unknown-replica";
+    case FOLD_SKIPPED: return "skipped";
+    case FOLD_VERSION: return "version";
+    }
+    return "?";
+}

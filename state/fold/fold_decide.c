@@ -1,0 +1,160 @@
+/* fold_decide.c: what an accepted DECIDE does to plan and incidents, all of it or nothing. */
+#include "fold/fold_internal.h"
+
+#include <string.h>
+
+/* The open incidents after a decision, made beside the old ones. */
+struct incident_list {
+    uint32_t next, count;
+    struct incident at[INCIDENT_MAX];
+};
+
+static struct incident *find(struct incident_list *l, uint32_t id)
+{
+    for (uint32_t i = 0; i < l->count; i++) {
+        if (l->at[i].id == id) {
+            return &l->at[i];
+        }
+    }
+    return NULL;
+}
+
+static void leave(struct incident_list *l, struct incident *n)
+{
+    size_t after = (size_t)(&l->at[l->count] - (n + 1));
+    memmove(n, n + 1, after * sizeof *n);
+    l->count--;
+}
+
+static int open_incident(struct incident_list *l, const struct incident *new, struct logtime now,
+                         uint64_t offset)
+{
+    if (new->id != l->next || l->count == INCIDENT_MAX || new->approved ||
+        !incident_may_go(INCIDENT_NONE, new->state)) {
+        return ERR_INVARIANT;
+    }
+    struct incident *n = &l->at[l->count++];
+    *n = *new;
+    n->opened = n->changed = now;
+    n->opened_offset = n->changed_offset = offset;
+    l->next++;
+    return OK;
+}
+
+/* An approval comes from an OPERATOR only; a decision may use it up and not invent it. */
+static int change_incident(struct incident_list *l, const struct incident *new, struct logtime now,
+                           uint64_t offset)
+{
+    struct incident *n = find(l, new->id);
+    if (n == NULL) {
+        return open_incident(l, new, now, offset);
+    }
+    bool moves = n->state != new->state;
+    if ((moves && !incident_may_go(n->state, new->state)) || (new->approved && !n->approved)) {
+        return ERR_INVARIANT;
+    }
+    struct incident old = *n;
+    *n = *new;
+    n->opened = old.opened;
+    n->opened_offset = old.opened_offset;
+    n->changed = moves ? now : old.changed;
+    n->changed_offset = offset;
+    if (n->state == INCIDENT_CLOSED) {
+        leave(l, n);
+    }
+    return OK;
+}
+
+static int change_incidents(struct incident_list *l, const struct decide *d, struct logtime now,
+                            int64_t offset)
+{
+    int status = OK;
+    for (uint32_t i = 0; i < d->incident_count && status == OK; i++) {
+        status = change_incident(l, &d->incidents[i], now, (uint64_t)offset);
+    }
+    return status;
+}
+
+/* Law 5 between two plans: no destination loses its last next hop. */
+static bool last_hop_lost(const struct plan *from, const struct plan *to)
+{
+    for (uint32_t i = 0; i < (uint32_t)from->idc_count * from->idc_count; i++) {
+        if (from->hops[i].count > 0 && to->hops[i].count == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Makes the next plan in c->previous, which is no part of the state. */
+static int next_plan(struct control *c, const struct decide *d)
+{
+    struct plan *next = &c->previous;
+    plan_copy(next, &c->plan);
+    int status = plan_apply(next, d->changes, d->change_count);
+    if (status != OK) {
+        return status;
+    }
+    next->fence.generation++;
+    next->fence.digest = plan_digest(next);
+    if (d->generation != next->fence.generation ||
+        digest_compare(&d->plan_digest, &next->fence.digest) != 0 ||
+        plan_broken(c->fleet, next) != NULL || last_hop_lost(&c->plan, next)) {
+        return ERR_INVARIANT;
+    }
+    return OK;
+}
+
+static bool same_plan(const struct control *c, const struct decide *d)
+{
+    return d->generation == c->plan.fence.generation &&
+           digest_compare(&d->plan_digest, &c->plan.fence.digest) == 0;
+}
+
+/* CONFIRM and REVERT speak of the plan that waits for it, or of the newest. */
+static bool concerns_plan(const struct control *c, const struct decide *d)
+{
+    bool names = d->purpose == DECIDE_CONFIRM || d->purpose == DECIDE_REVERT;
+    return !names || d->concerns == (uint64_t)c->plan_offset;
+}
+
+int fold_decide(struct control *c, const struct record *r, int64_t offset)
+{
+    const struct decide *d = &r->decide;
+    struct logtime now = r->log_time.us > c->log_time.us ? r->log_time : c->log_time;
+    struct incident_list l = {.next = c->next_incident, .count = c->incident_count};
+    memcpy(l.at, c->incidents, sizeof l.at);
+    if (!concerns_plan(c, d)) {
+        return ERR_INVARIANT;
+    }
+    int status = change_incidents(&l, d, now, offset);
+    if (status != OK) {
+        return status;
+    }
+    if (d->change_count > 0) {
+        status = next_plan(c, d);
+        if (status != OK) {
+            c->previous.fence.generation = 0; /* half made: what was replaced is not known now */
+            return status;
+        }
+        struct plan old = c->plan;
+        c->plan = c->previous;
+        c->previous = old;
+        c->plan_offset = offset;
+        c->plan_purpose = d->purpose;
+    } else if (!same_plan(c, d)) {
+        return ERR_INVARIANT;
+    }
+    if (d->change_count > 0 || d->purpose == DECIDE_CONFIRM) {
+        c->unconfirmed = -1;
+    }
+    if (d->purpose == DECIDE_RESTORE || d->purpose == DECIDE_PROMOTE) {
+        c->last_restore = now;
+    }
+    c->next_incident = l.next;
+    c->incident_count = l.count;
+    memcpy(c->incidents, l.at, sizeof c->incidents);
+    c->newest_decide = offset;
+    c->decisive = offset;
+    return OK;
+}

@@ -1,0 +1,136 @@
+/* invariant.c: what must hold of every plan and every control state, whoever made it. */
+#include "fold/fold.h"
+
+#include <string.h>
+
+/* Somebody could fill this answer. */
+static bool can_serve(const struct fleet *f, uint16_t service, uint16_t view)
+{
+    for (uint16_t e = 0; e < f->entrance_count; e++) {
+        const struct entrance *n = &f->entrances[e];
+        if (n->service == service && (n->carriers >> f->views[view].carrier & 1) != 0 &&
+            n->address_count > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool slot_valid(const struct fleet *f, uint16_t service, uint16_t view, const struct slot *s)
+{
+    if (s->entrance >= f->entrance_count) {
+        return false;
+    }
+    const struct entrance *n = &f->entrances[s->entrance];
+    return n->service == service && (n->carriers >> f->views[view].carrier & 1) != 0 &&
+           s->address < n->address_count;
+}
+
+static const char *answer_broken(const struct fleet *f, const struct plan *p, uint16_t service,
+                                 uint16_t view)
+{
+    const struct answer *a = plan_answer(p, service, view);
+    uint32_t used = 0;
+    if (a->count > f->views[view].slots) {
+        return "an answer has more slots than its view";
+    }
+    for (uint8_t i = 0; i < a->count; i++) {
+        const struct slot *s = &a->slots[i];
+        if (s->entrance == FLEET_NONE) {
+            continue;
+        }
+        used++;
+        if (!slot_valid(f, service, view, s)) {
+            return "a slot names no address that the view can reach";
+        }
+        for (uint8_t k = 0; k < i; k++) {
+            if (a->slots[k].entrance == s->entrance && a->slots[k].address == s->address) {
+                return "an answer names an address twice";
+            }
+        }
+    }
+    return used == 0 && can_serve(f, service, view) ? "an answer is empty" : NULL;
+}
+
+static const char *hops_broken(const struct fleet *f, const struct plan *p, uint16_t from,
+                               uint16_t to)
+{
+    const struct hops *h = plan_hops(p, from, to);
+    for (uint8_t i = 0; i < h->count; i++) {
+        if (from == to || h->links[i] >= f->link_count ||
+            link_end_at(&f->links[h->links[i]], from) < 0) {
+            return "a next hop is no link of its source";
+        }
+        for (uint8_t k = 0; k < i; k++) {
+            if (h->links[k] == h->links[i]) {
+                return "a next hop is listed twice";
+            }
+        }
+    }
+    return NULL;
+}
+
+const char *plan_broken(const struct fleet *f, const struct plan *p)
+{
+    if (p->service_count != f->service_count || p->view_count != f->view_count ||
+        p->idc_count != f->idc_count || p->link_count != f->link_count ||
+        p->region_count != f->region_count) {
+        return "the plan is for a fleet of another shape";
+    }
+    const char *broken = NULL;
+    for (uint16_t s = 0; s < f->service_count && broken == NULL; s++) {
+        for (uint16_t v = 0; v < f->view_count && broken == NULL; v++) {
+            broken = answer_broken(f, p, s, v);
+        }
+    }
+    for (uint16_t a = 0; a < f->idc_count && broken == NULL; a++) {
+        for (uint16_t b = 0; b < f->idc_count && broken == NULL; b++) {
+            broken = hops_broken(f, p, a, b);
+        }
+    }
+    for (uint32_t i = 0; i < (uint32_t)p->region_count * p->service_count && broken == NULL; i++) {
+        broken = p->tier_limits[i] > FLEET_MAX_TIER ? "a tier limit is out of range" : NULL;
+    }
+    return broken;
+}
+
+static const char *incidents_broken(const struct control *c)
+{
+    uint32_t last = 0;
+    for (uint32_t i = 0; i < c->incident_count; i++) {
+        const struct incident *n = &c->incidents[i];
+        if (n->id <= last || n->id >= c->next_incident) {
+            return "incidents are not in the order of their ids";
+        }
+        if (n->state == INCIDENT_NONE || n->state == INCIDENT_CLOSED) {
+            return "an incident that is not open was kept";
+        }
+        last = n->id;
+    }
+    return NULL;
+}
+
+const char *control_broken(const struct control *c)
+{
+    if (c->fleet == NULL) {
+        return c->applied < 0 && c->epoch == 0 ? NULL : "records were folded and there is no fleet";
+    }
+    if (c->applied < 0 || c->leader_newest > c->applied || c->decisive > c->applied ||
+        c->newest_decide > c->applied || c->plan_offset > c->applied ||
+        c->unconfirmed > c->applied || c->snapshot > c->applied) {
+        return "an offset lies behind the newest folded record";
+    }
+    if (c->unconfirmed >= 0 && c->unconfirmed != c->plan_offset) {
+        return "a plan waits for its confirmation and is not the newest";
+    }
+    if (c->plan.fence.era != c->era || c->plan.fence.generation == 0 ||
+        memcmp(c->plan.fence.log_id.bytes, c->log_id.bytes, sizeof c->log_id.bytes) != 0) {
+        return "the plan's fence is of another log";
+    }
+    struct digest digest = plan_digest(&c->plan);
+    if (digest_compare(&digest, &c->plan.fence.digest) != 0) {
+        return "the plan does not match its digest";
+    }
+    const char *broken = plan_broken(c->fleet, &c->plan);
+    return broken != NULL ? broken : incidents_broken(c);
+}
