@@ -21,8 +21,7 @@ enum {
     /* A page's hash and bytes fill one overflow page of LMDB: 4096 bytes less its head of 16. */
     CONTROL_PAGE = 4080 - DIGEST_SIZE,
     CONTROL_MAX_BYTES = 64 * 1024 * 1024,
-    META_SIZE = 256,           /* room for any value of meta */
-    STALE_READER_COMMITS = 64, /* commits between two searches for readers that died */
+    META_SIZE = 256, /* room for any value of meta */
 };
 
 /* The state of the hash chain: the value of "chain" in meta. */
@@ -48,7 +47,6 @@ struct journal {
     enum journal_mode mode;
     int status;         /* first failure in this transaction */
     struct chain chain; /* within this transaction */
-    uint32_t commits;   /* since the last search for stale readers */
     char *path;
     char why[512];
 };

@@ -9,6 +9,8 @@ int journal_begin(struct journal *j)
 {
     assert(j->mode == JOURNAL_WRITE && j->txn == NULL);
     j->status = OK;
+    int dead;
+    (void)mdb_reader_check(j->env, &dead); /* a reader that died would pin pages for ever */
     int rc = mdb_txn_begin(j->env, NULL, 0, &j->txn);
     if (rc != 0) {
         j->txn = NULL;
@@ -50,10 +52,6 @@ int journal_commit(struct journal *j)
     if (rc != 0) {
         journal_fail(j, "cannot commit", journal_error(rc), rc);
         return j->status;
-    }
-    if (++j->commits % STALE_READER_COMMITS == 0) {
-        int dead;
-        (void)mdb_reader_check(j->env, &dead);
     }
     /* The commit is durable; only readers of a damaged file could miss the tail of free pages. */
     (void)journal_cover_pages(j);
