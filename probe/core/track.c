@@ -1,0 +1,65 @@
+/* track.c: the health of one watched thing over time: since when it holds, how often it flapped. */
+#include "core/track.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define US_PER_MINUTE (60 * US_PER_SEC)
+
+/* Empties the buckets of the minutes that have passed since the newest one. */
+static void flaps_age(struct track *t, struct mono now)
+{
+    int64_t minute = now.us / US_PER_MINUTE;
+    if (minute - t->minute >= FLAP_MINUTES) {
+        memset(t->flaps, 0, sizeof(t->flaps));
+        t->minute = minute;
+    }
+    while (t->minute < minute) {
+        t->minute++;
+        t->flaps[t->minute % FLAP_MINUTES] = 0;
+    }
+}
+
+void track_init(struct track *t, struct mono now)
+{
+    assert(now.us >= 0);
+    *t = (struct track){.health = HEALTH_UNKNOWN, .since = now, .minute = now.us / US_PER_MINUTE};
+}
+
+bool track_set(struct track *t, enum health health, struct mono since, struct mono now)
+{
+    if (health == t->health)
+        return false;
+    flaps_age(t, now);
+    uint16_t *bucket = &t->flaps[t->minute % FLAP_MINUTES];
+    if (health != HEALTH_UNKNOWN && t->health != HEALTH_UNKNOWN && *bucket < UINT16_MAX)
+        (*bucket)++;
+    t->health = health;
+    t->since = since.us < now.us ? since : now;
+    return true;
+}
+
+int64_t track_held_us(const struct track *t, struct mono now)
+{
+    int64_t held = mono_diff_us(now, t->since);
+    return held > 0 ? held : 0;
+}
+
+uint32_t track_flaps(struct track *t, struct mono now)
+{
+    flaps_age(t, now);
+    uint32_t sum = 0;
+    for (int i = 0; i < FLAP_MINUTES; i++)
+        sum += t->flaps[i];
+    return sum;
+}
+
+uint32_t track_good_run(struct track *t, uint32_t base, struct mono now)
+{
+    flaps_age(t, now);
+    int64_t before = t->minute > 0 ? t->minute - 1 : t->minute + FLAP_MINUTES - 1;
+    uint32_t recent =
+        (uint32_t)t->flaps[t->minute % FLAP_MINUTES] + (uint32_t)t->flaps[before % FLAP_MINUTES];
+    uint32_t doublings = recent / FLAPS_PER_DOUBLING;
+    return base << (doublings < FLAP_MAX_DOUBLINGS ? doublings : FLAP_MAX_DOUBLINGS);
+}
