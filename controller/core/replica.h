@@ -15,11 +15,13 @@ enum event_kind {
     EVENT_LOG_END, /* everything up to offset end - 1 has been stepped; this is the log's end now */
     EVENT_LOG_LOST, /* the log cannot be read now (bus away); EVENT_LOG_END ends it */
     EVENT_REPORT,   /* a verified, decoded report; borrowed for the call, the replica copies it */
-    EVENT_PARTITION_END, /* a report partition was read to its end */
-    EVENT_REQUEST,       /* an operator's command from the control socket */
-    EVENT_LINK_EDGE,     /* the local probe's word on a link end of this IDC */
-    EVENT_OUTCOME,       /* an actuator finished (or gave up) one job */
-    EVENT_STOP,          /* SIGTERM: yield, then drain */
+    EVENT_PARTITION_END,  /* a report partition was read to its end (after each batch that reaches
+                             it) */
+    EVENT_PARTITION_LOST, /* it cannot be read now; EVENT_PARTITION_END ends it */
+    EVENT_REQUEST,        /* an operator's command from the control socket */
+    EVENT_LINK_EDGE,      /* the local probe's word on a link end of this IDC */
+    EVENT_OUTCOME,        /* an actuator finished (or gave up) one job */
+    EVENT_STOP,           /* SIGTERM: yield, then drain */
 };
 
 struct link_edge {
@@ -52,7 +54,7 @@ struct event {
             uint16_t partition;
             int64_t offset;
         } report;
-        uint16_t partition; /* EVENT_PARTITION_END */
+        uint16_t partition; /* EVENT_PARTITION_END, EVENT_PARTITION_LOST */
         struct operator_record request;
         struct link_edge edge;
         struct outcome outcome;
@@ -66,6 +68,7 @@ enum effect_kind {
     EFFECT_FEATURES,   /* bring this IDC's feature file to the plan */
     EFFECT_REPLY,      /* answer an operator's request */
     EFFECT_NOTICE,     /* tell people: a log line with a stable code */
+    EFFECT_REREAD,     /* give the log's records again from this offset (after a skip) */
 };
 
 /* Ordered next hops for one destination IDC, as they should stand in the kernel now: effective
@@ -118,6 +121,7 @@ struct effect {
             int32_t status;
             int64_t offset; /* of the record, -1 when none */
         } reply;
+        int64_t reread;
         struct {
             enum notice notice;
             int64_t offset; /* of the record concerned, -1 when none */
@@ -147,8 +151,9 @@ size_t replica_size(const struct fleet *f);
  * one. */
 int replica_new(void *mem, size_t size, const struct replica_config *config,
                 const struct control *restored, struct mono now, struct replica **ret_r) MUST_CHECK;
-/* One step. Effects are appended to effects[0..max); returns their number or a negative code:
- * ERR_FULL cannot happen with max = REPLICA_MAX_EFFECTS. */
+/* One step. An OUTCOME must come for each DNS, routes or features effect, and until it does there
+ * is no other for the same actuator and target. Effects are appended to effects[0..max); returns
+ * their number or a negative code: ERR_FULL cannot happen with max = REPLICA_MAX_EFFECTS. */
 int replica_step(struct replica *r, const struct event *e, struct effect *effects,
                  uint32_t max) MUST_CHECK;
 /* When the next EVENT_TICK is due at the latest. */
@@ -156,7 +161,15 @@ struct mono replica_deadline(const struct replica *r);
 
 /* For status, the journal and the simulator's oracles. */
 const struct control *replica_control(const struct replica *r);
-const struct evidence *replica_evidence(const struct replica *r, struct mono now);
+/* [idc]; NULL while no fleet is known. Valid until the next call with this replica. */
+const struct evidence *replica_evidence(struct replica *r, struct mono now);
+/* The newest verdicts, made now; NULL while no fleet is known. */
+const struct diagnosis *replica_diagnosis(struct replica *r, struct mono now);
+struct logtime replica_log_time(const struct replica *r, struct mono now);
+/* What the fold said of the record that was stepped last, for the journal. */
+enum fold_void replica_last_void(const struct replica *r);
+/* The fence that this replica acts upon; generation 0 while it acts on none. */
+struct fence replica_acting(const struct replica *r);
 bool replica_leads(const struct replica *r);
 /* NULL, or why acting is halted and at which offset. */
 const char *replica_halted(const struct replica *r, int64_t *ret_offset);
