@@ -3,7 +3,7 @@
  *   meta     "format", "identity", "chain", "control": one small value each
  *   records  offset (big endian) -> flags, outcome, chain hash, encoded record
  *   control  page number (big endian) -> SHA-256 of the bytes, bytes of the control state
- *   downs    "<link>/<end>" -> number
+ *   downs    "<link>/<end>" -> number, down now
  *
  * Values are in the codec's form: little endian, fixed width. */
 #ifndef SPILLWAY_JOURNAL_INTERNAL_H
@@ -21,7 +21,7 @@ enum {
     /* A page's hash and bytes fill one overflow page of LMDB: 4096 bytes less its head of 16. */
     CONTROL_PAGE = 4080 - DIGEST_SIZE,
     CONTROL_MAX_BYTES = 64 * 1024 * 1024,
-    META_SIZE = 256, /* room for any value of meta */
+    META_SIZE = 256, /* room for any small value */
 };
 
 /* The state of the hash chain: the value of "chain" in meta. */
@@ -66,14 +66,15 @@ void journal_fail(struct journal *j, const char *what, int status, int rc);
 /* Makes the file as long as LMDB's account of its pages. */
 int journal_cover_pages(struct journal *j);
 
-/* One value of meta, through its codec function. Reading: ERR_NOT_FOUND, ERR_CORRUPT. */
-typedef void meta_codec(struct codec *c, void *value);
-int journal_meta_get(MDB_txn *txn, MDB_dbi meta, const char *key, meta_codec *codec,
-                     void *ret_value);
-int journal_meta_put(MDB_txn *txn, MDB_dbi meta, const char *key, meta_codec *codec, void *value);
+/* One small value, through its codec function. Reading: ERR_NOT_FOUND, ERR_CORRUPT. */
+typedef void value_codec(struct codec *c, void *value);
+int journal_value_get(MDB_txn *txn, MDB_dbi dbi, const char *key, value_codec *codec,
+                      void *ret_value);
+int journal_value_put(MDB_txn *txn, MDB_dbi dbi, const char *key, value_codec *codec, void *value);
 void chain_codec(struct codec *c, void *chain);
 void control_meta_codec(struct codec *c, void *control);
 void identity_codec(struct codec *c, void *identity);
+void down_codec(struct codec *c, void *down);
 
 struct digest journal_chain_next(const struct digest *prev, int64_t offset, uint8_t outcome,
                                  const void *bytes, size_t size);

@@ -69,8 +69,13 @@ void journal_put_record(struct journal *j, int64_t offset, uint8_t outcome, bool
 /* The control state in canonical form after the record at applied. Only changed pages are written.
  */
 void journal_put_control(struct journal *j, int64_t applied, const void *bytes, size_t size);
-/* The highest number of a local down of this link end. */
-void journal_put_down(struct journal *j, const char *link, uint8_t end, uint32_t number);
+/* The highest number of a local down of this link end, and whether it is down now. */
+struct journal_down {
+    uint32_t number; /* 0: never down */
+    bool down;
+};
+void journal_put_down(struct journal *j, const char *link, uint8_t end,
+                      const struct journal_down *down);
 int journal_commit(struct journal *j) MUST_CHECK;
 void journal_abort(struct journal *j);
 /* A sentence on the last failure of this journal, with the remedy. */
@@ -92,9 +97,9 @@ int journal_control_size(const struct journal_view *v, size_t *ret_size,
                          int64_t *ret_applied) MUST_CHECK;
 /* The control state's bytes to room, checked against its digest (else ERR_CORRUPT). */
 int journal_control_read(const struct journal_view *v, void *room, size_t size) MUST_CHECK;
-/* 0 when none was ever put. */
+/* Zeros when none was ever put. */
 int journal_down(const struct journal_view *v, const char *link, uint8_t end,
-                 uint32_t *ret_number) MUST_CHECK;
+                 struct journal_down *ret_down) MUST_CHECK;
 
 struct journal_entry {
     int64_t offset;

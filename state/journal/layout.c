@@ -59,11 +59,11 @@ void journal_fail(struct journal *j, const char *what, int status, int rc)
     journal_explain(j->path, what, status, rc, &t);
 }
 
-int journal_meta_get(MDB_txn *txn, MDB_dbi meta, const char *key, meta_codec *codec,
-                     void *ret_value)
+int journal_value_get(MDB_txn *txn, MDB_dbi dbi, const char *key, value_codec *codec,
+                      void *ret_value)
 {
     MDB_val k = {strlen(key), (void *)(uintptr_t)key}, v;
-    int rc = mdb_get(txn, meta, &k, &v);
+    int rc = mdb_get(txn, dbi, &k, &v);
     if (rc != 0) {
         return journal_error(rc);
     }
@@ -72,13 +72,13 @@ int journal_meta_get(MDB_txn *txn, MDB_dbi meta, const char *key, meta_codec *co
     return codec_finish(&c) == OK ? OK : ERR_CORRUPT;
 }
 
-int journal_meta_put(MDB_txn *txn, MDB_dbi meta, const char *key, meta_codec *codec, void *value)
+int journal_value_put(MDB_txn *txn, MDB_dbi dbi, const char *key, value_codec *codec, void *value)
 {
     uint8_t room[META_SIZE];
     struct codec c = codec_writer(room, sizeof room);
     codec(&c, value);
     MDB_val k = {strlen(key), (void *)(uintptr_t)key}, v = {c.pos, room};
-    return c.status != OK ? EINVAL : mdb_put(txn, meta, &k, &v, 0);
+    return c.status != OK ? EINVAL : mdb_put(txn, dbi, &k, &v, 0);
 }
 
 void chain_codec(struct codec *c, void *value)
@@ -105,6 +105,13 @@ void identity_codec(struct codec *c, void *value)
     codec_string(c, identity->fleet, sizeof identity->fleet);
     codec_bytes(c, identity->log_id.bytes, sizeof identity->log_id.bytes);
     codec_u64(c, &identity->era);
+}
+
+void down_codec(struct codec *c, void *value)
+{
+    struct journal_down *down = value;
+    codec_u32(c, &down->number);
+    codec_bool(c, &down->down);
 }
 
 static void hash_u64(struct sha256 *s, uint64_t v)

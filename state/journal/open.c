@@ -139,7 +139,7 @@ static int check_owner(struct journal *j, MDB_txn *txn, bool *ret_empty)
         return rc == MDB_INCOMPATIBLE ? ERR_FOREIGN : journal_error(rc);
     }
     uint32_t format = 0;
-    int status = journal_meta_get(txn, j->meta, "format", format_codec, &format);
+    int status = journal_value_get(txn, j->meta, "format", format_codec, &format);
     if (status != OK) {
         return status == ERR_NOT_FOUND ? ERR_FOREIGN : status;
     }
@@ -165,9 +165,9 @@ static int open_databases(struct journal *j, MDB_txn *txn, bool create)
     if (create) {
         uint32_t format = JOURNAL_FORMAT;
         struct chain chain = {.newest = -1, .leaf = -1};
-        int rc = journal_meta_put(txn, j->meta, "format", format_codec, &format);
+        int rc = journal_value_put(txn, j->meta, "format", format_codec, &format);
         if (rc == 0) {
-            rc = journal_meta_put(txn, j->meta, "chain", chain_codec, &chain);
+            rc = journal_value_put(txn, j->meta, "chain", chain_codec, &chain);
         }
         return journal_error(rc);
     }
@@ -196,7 +196,7 @@ static int open_content(struct journal *j, struct text *why)
         status = open_databases(j, txn, empty);
     }
     if (status == OK) {
-        status = journal_meta_get(txn, j->meta, "chain", chain_codec, &j->chain);
+        status = journal_value_get(txn, j->meta, "chain", chain_codec, &j->chain);
         status = status == ERR_NOT_FOUND ? ERR_CORRUPT : status;
     }
     if (status != OK) {

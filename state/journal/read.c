@@ -33,7 +33,7 @@ void journal_view_close(struct journal_view *v)
 int journal_identity(const struct journal_view *v, struct journal_identity *ret_identity)
 {
     struct journal_identity identity;
-    int status = journal_meta_get(v->txn, v->journal->meta, "identity", identity_codec, &identity);
+    int status = journal_value_get(v->txn, v->journal->meta, "identity", identity_codec, &identity);
     if (status == OK) {
         *ret_identity = identity;
     }
@@ -43,7 +43,7 @@ int journal_identity(const struct journal_view *v, struct journal_identity *ret_
 static int control_meta(const struct journal_view *v, struct control_meta *ret_meta)
 {
     struct control_meta meta;
-    int status = journal_meta_get(v->txn, v->journal->meta, "control", control_meta_codec, &meta);
+    int status = journal_value_get(v->txn, v->journal->meta, "control", control_meta_codec, &meta);
     if (status == OK && meta.size > CONTROL_MAX_BYTES) {
         return ERR_CORRUPT;
     }
@@ -95,28 +95,19 @@ int journal_control_read(const struct journal_view *v, void *room, size_t size)
     return digest_compare(&is, &meta.root) == 0 ? OK : ERR_CORRUPT;
 }
 
-int journal_down(const struct journal_view *v, const char *link, uint8_t end, uint32_t *ret_number)
+int journal_down(const struct journal_view *v, const char *link, uint8_t end,
+                 struct journal_down *ret_down)
 {
     char name[JOURNAL_LINK_NAME_MAX + 3];
+    struct journal_down down = {.number = 0};
     if (!journal_key_down(name, link, end)) {
         return ERR_TOO_LARGE;
     }
-    MDB_val key = {strlen(name), name}, value;
-    int rc = mdb_get(v->txn, v->journal->downs, &key, &value);
-    if (rc == MDB_NOTFOUND) {
-        *ret_number = 0;
-        return OK;
+    int status = journal_value_get(v->txn, v->journal->downs, name, down_codec, &down);
+    if (status != OK && status != ERR_NOT_FOUND) {
+        return status;
     }
-    if (rc != 0) {
-        return journal_error(rc);
-    }
-    struct codec c = codec_reader(value.mv_data, value.mv_size, NULL);
-    uint32_t number = 0;
-    codec_u32(&c, &number);
-    if (codec_finish(&c) != OK) {
-        return ERR_CORRUPT;
-    }
-    *ret_number = number;
+    *ret_down = down;
     return OK;
 }
 

@@ -75,7 +75,7 @@ int journal_verify(const struct journal_view *v, struct journal_check *ret_check
     struct chain stored, end;
     *check = (struct journal_check){
         .first_offset = -1, .last_offset = -1, .applied = -1, .bad_offset = -1};
-    int status = journal_meta_get(v->txn, v->journal->meta, "chain", chain_codec, &stored);
+    int status = journal_value_get(v->txn, v->journal->meta, "chain", chain_codec, &stored);
     if (status != OK) {
         return broken(check, -1, "the account of the chain cannot be read");
     }

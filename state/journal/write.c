@@ -17,7 +17,7 @@ int journal_begin(struct journal *j)
         journal_fail(j, "cannot begin to write", journal_error(rc), rc);
         return j->status;
     }
-    int status = journal_meta_get(j->txn, j->meta, "chain", chain_codec, &j->chain);
+    int status = journal_value_get(j->txn, j->meta, "chain", chain_codec, &j->chain);
     if (status != OK) {
         journal_fail(j, "the state of the chain is missing", ERR_CORRUPT, 0);
         mdb_txn_abort(j->txn);
@@ -38,7 +38,7 @@ int journal_commit(struct journal *j)
 {
     assert(j->txn != NULL);
     if (j->status == OK) {
-        int rc = journal_meta_put(j->txn, j->meta, "chain", chain_codec, &j->chain);
+        int rc = journal_value_put(j->txn, j->meta, "chain", chain_codec, &j->chain);
         if (rc != 0) {
             journal_fail(j, "cannot write", journal_error(rc), rc);
         }
@@ -64,9 +64,9 @@ static bool may_put(const struct journal *j)
     return j->status == OK;
 }
 
-static void put_meta(struct journal *j, const char *key, meta_codec *codec, void *value)
+static void put_meta(struct journal *j, const char *key, value_codec *codec, void *value)
 {
-    int rc = journal_meta_put(j->txn, j->meta, key, codec, value);
+    int rc = journal_value_put(j->txn, j->meta, key, codec, value);
     if (rc != 0) {
         journal_fail(j, "cannot write", journal_error(rc), rc);
     }
@@ -84,7 +84,7 @@ void journal_put_identity(struct journal *j, const struct journal_identity *iden
         return;
     }
     struct journal_identity is, wanted = *identity;
-    int status = journal_meta_get(j->txn, j->meta, "identity", identity_codec, &is);
+    int status = journal_value_get(j->txn, j->meta, "identity", identity_codec, &is);
     if (status == ERR_NOT_FOUND) {
         put_meta(j, "identity", identity_codec, &wanted);
     } else if (status != OK) {
@@ -100,7 +100,7 @@ void journal_put_successor(struct journal *j, const struct journal_identity *ide
         return;
     }
     struct journal_identity is, wanted = *identity;
-    int status = journal_meta_get(j->txn, j->meta, "identity", identity_codec, &is);
+    int status = journal_value_get(j->txn, j->meta, "identity", identity_codec, &is);
     if (status != OK) {
         journal_fail(j, "it has no log that could be succeeded", status, 0);
         return;
@@ -245,21 +245,19 @@ void journal_put_control(struct journal *j, int64_t applied, const void *bytes, 
     put_meta(j, "control", control_meta_codec, &meta);
 }
 
-void journal_put_down(struct journal *j, const char *link, uint8_t end, uint32_t number)
+void journal_put_down(struct journal *j, const char *link, uint8_t end,
+                      const struct journal_down *down)
 {
     if (!may_put(j)) {
         return;
     }
     char name[JOURNAL_LINK_NAME_MAX + 3];
-    uint8_t room[4];
-    struct codec c = codec_writer(room, sizeof room);
-    codec_u32(&c, &number);
+    struct journal_down value = *down;
     if (!journal_key_down(name, link, end)) {
         journal_fail(j, "a link's name is too long", ERR_TOO_LARGE, 0);
         return;
     }
-    MDB_val key = {strlen(name), name}, value = {sizeof room, room};
-    int rc = mdb_put(j->txn, j->downs, &key, &value, 0);
+    int rc = journal_value_put(j->txn, j->downs, name, down_codec, &value);
     if (rc != 0) {
         journal_fail(j, "cannot write a link's down", journal_error(rc), rc);
     }

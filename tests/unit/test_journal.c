@@ -76,7 +76,8 @@ static void put_batch(struct journal *j, int64_t offset)
     ck_assert_int_eq(journal_begin(j), OK);
     journal_put_record(j, offset, 0, offset % 3 == 2, record, (size_t)n);
     journal_put_control(j, offset, state, sizeof state - (size_t)(offset % 5) * 3000);
-    journal_put_down(j, "beijing-shanghai", 0, (uint32_t)offset);
+    journal_put_down(j, "beijing-shanghai", 0,
+                     &(struct journal_down){(uint32_t)offset, offset % 2 == 1});
     ck_assert_int_eq(journal_commit(j), OK);
 }
 
@@ -104,11 +105,12 @@ START_TEST(what_was_put_is_there_after_reopening)
     ck_assert_int_eq(check.last_offset, 29);
     ck_assert_int_eq(check.applied, 29);
     struct journal_view *v = must_view(j);
-    uint32_t number;
-    ck_assert_int_eq(journal_down(v, "beijing-shanghai", 0, &number), OK);
-    ck_assert_uint_eq(number, 29);
-    ck_assert_int_eq(journal_down(v, "beijing-shanghai", 1, &number), OK);
-    ck_assert_uint_eq(number, 0);
+    struct journal_down down;
+    ck_assert_int_eq(journal_down(v, "beijing-shanghai", 0, &down), OK);
+    ck_assert_uint_eq(down.number, 29);
+    ck_assert(down.down);
+    ck_assert_int_eq(journal_down(v, "beijing-shanghai", 1, &down), OK);
+    ck_assert_uint_eq(down.number, 0);
     size_t size;
     int64_t applied;
     ck_assert_int_eq(journal_control_size(v, &size, &applied), OK);
@@ -172,15 +174,15 @@ START_TEST(a_failed_transaction_leaves_nothing)
     put_batch(j, 0);
     put_batch(j, 1);
     ck_assert_int_eq(journal_begin(j), OK);
-    journal_put_down(j, "coast", 1, 5);
+    journal_put_down(j, "coast", 1, &(struct journal_down){5, true});
     journal_put_record(j, 1, 0, false, "again", 5); /* not after the newest */
     journal_put_record(j, 2, 0, false, "two", 3);
     ck_assert_int_eq(journal_commit(j), ERR_INVARIANT);
     ck_assert_ptr_nonnull(strstr(journal_why(j), path));
     struct journal_view *v = must_view(j);
-    uint32_t number;
-    ck_assert_int_eq(journal_down(v, "coast", 1, &number), OK);
-    ck_assert_uint_eq(number, 0);
+    struct journal_down down;
+    ck_assert_int_eq(journal_down(v, "coast", 1, &down), OK);
+    ck_assert_uint_eq(down.number, 0);
     journal_view_close(v);
     ck_assert_int_eq(must_verify(j).last_offset, 1);
     put_batch(j, 2); /* the next transaction works */
@@ -446,9 +448,9 @@ START_TEST(a_successor_keeps_the_downs_and_the_archive_the_rest)
     ck_assert_uint_eq(check.records, 1);
     ck_assert_int_eq(check.applied, -1);
     struct journal_view *v = must_view(j);
-    uint32_t number;
-    ck_assert_int_eq(journal_down(v, "beijing-shanghai", 0, &number), OK);
-    ck_assert_uint_eq(number, 9);
+    struct journal_down down;
+    ck_assert_int_eq(journal_down(v, "beijing-shanghai", 0, &down), OK);
+    ck_assert_uint_eq(down.number, 9);
     journal_view_close(v);
     journal_close(j);
     ck_assert_int_eq(journal_open(old, JOURNAL_READ, 0, NULL, &j), OK);
@@ -507,7 +509,7 @@ static void write_until_killed(int pipe_fd, int64_t from)
         }
         journal_put_record(j, i, 0, i % 3 == 2, record, (size_t)n);
         journal_put_control(j, i, state, sizeof state);
-        journal_put_down(j, "l", 0, (uint32_t)i);
+        journal_put_down(j, "l", 0, &(struct journal_down){(uint32_t)i, false});
         if (journal_commit(j) != OK || write(pipe_fd, &i, sizeof i) != sizeof i) {
             _exit(1);
         }
@@ -545,9 +547,9 @@ START_TEST(kill_9_loses_nothing_acknowledged)
         ck_assert_int_le(check.last_offset, acknowledged + 1);
         ck_assert_int_eq(check.applied, check.last_offset);
         struct journal_view *v = must_view(j);
-        uint32_t number;
-        ck_assert_int_eq(journal_down(v, "l", 0, &number), OK);
-        ck_assert_int_eq(number, check.last_offset);
+        struct journal_down down;
+        ck_assert_int_eq(journal_down(v, "l", 0, &down), OK);
+        ck_assert_int_eq(down.number, check.last_offset);
         journal_view_close(v);
         journal_close(j);
         acknowledged = check.last_offset;
