@@ -62,6 +62,9 @@ int config_spillwayd_parse(const char *text, size_t len, struct spillwayd_settin
 int config_probe_parse(const char *text, size_t len, struct probe_settings *ret,
                        struct config_errors *errs) MUST_CHECK;
 
+/* Prints the reference of both files' keys as Markdown, from the same tables. */
+void config_settings_print_reference(FILE *out);
+
 /* Reads a whole file of at most max bytes into *ret_text (malloc, NUL after the end, free it). A
  * failure is added to errs without a place: the usual daemon does config_file_read(path,
  * SETTINGS_MAX_BYTES, &text, &len, &errs) then config_spillwayd_parse(...), prints errs with
