@@ -10,11 +10,12 @@
 
 #include <uv.h>
 
-enum { DNS_SECRET_SIZE = 192 }; /* base64 with NUL */
+enum { DNS_SECRET_SIZE = 128 };
 
 struct dns_key {
-    char name[FLEET_NAME_SIZE];   /* the TSIG key's name = its id */
-    char secret[DNS_SECRET_SIZE]; /* base64, hmac-sha256 */
+    char name[FLEET_NAME_SIZE]; /* the TSIG key's name = its id */
+    size_t size;
+    uint8_t secret[DNS_SECRET_SIZE]; /* for hmac-sha256 */
 };
 
 /* Where to push. Copied. */
@@ -59,6 +60,7 @@ void dns_pusher_free(struct dns_pusher *p);
  * stands at the fence's name is no fence ERR_VERSION      a fence of a newer version stands there
  *   ERR_TIMEOUT, ERR_UNAVAILABLE   not reached, SERVFAIL, connection lost: try again later
  *   ERR_REFUSED, ERR_UNAUTHENTIC, ERR_CLOCK   its access rules, keys, clock (TSIG BADTIME)
+ *   ERR_BUSY         other writers kept coming in between
  *   ERR_INVALID, ERR_TRUNCATED   the reply is no DNS message, or not the one that belongs here
  *   ERR_LYING        accepted the change and serves something else
  * Returns OK, or at once: ERR_GUARD the plan would empty an answer (law 5), nothing is sent;

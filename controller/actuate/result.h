@@ -22,6 +22,12 @@ struct actuate_result {
         detail[ACTUATE_DETAIL_SIZE]; /* what exactly, for people; "" when there is nothing to add */
 };
 
+/* Whether a job may write where `found` and `hold` stand: OK (older or equal there), ERR_HELD,
+ * ERR_STALE or ERR_FOREIGN. found->era 0: no fence is there, which is older than any. hold->id 0:
+ * no hold. */
+int actuate_admit(const struct fence *job, const struct fence *found,
+                  const struct fence_hold *hold) MUST_CHECK;
+
 /* Called from the loop, never from inside the call that started the job. r is borrowed. */
 typedef void actuate_done(void *user, const struct actuate_result *r);
 
