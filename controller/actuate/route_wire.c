@@ -1,0 +1,80 @@
+/* route_wire.c: the codec of the route helper's socket. */
+#include "actuate/route_wire.h"
+
+enum { OPERATION_SET = 1, OPERATION_REPLY = 2 };
+
+static void head_codec(struct codec *c, uint8_t operation)
+{
+    uint8_t version = ROUTE_WIRE_VERSION, found = operation;
+    codec_u8(c, &version);
+    codec_u8(c, &found);
+    if (c->mode != CODEC_READ || c->status != OK)
+        return;
+    if (version != ROUTE_WIRE_VERSION)
+        codec_fail(c, ERR_VERSION);
+    else if (found != operation)
+        codec_fail(c, ERR_INVALID);
+}
+
+static void address_codec(struct codec *c, struct address *a)
+{
+    codec_u8(c, &a->family);
+    codec_bytes(c, a->bytes, sizeof(a->bytes));
+    if (c->mode == CODEC_READ && a->family != 4 && a->family != 6)
+        codec_fail(c, ERR_INVALID);
+}
+
+static void prefix_codec(struct codec *c, struct route_prefix *p, uint32_t gateway_count)
+{
+    address_codec(c, &p->prefix.address);
+    codec_u8(c, &p->prefix.length);
+    codec_u8(c, &p->count);
+    if (c->mode == CODEC_READ && (p->count == 0 || p->count > FLEET_MAX_HOPS ||
+                                  p->prefix.length > (p->prefix.address.family == 4 ? 32 : 128)))
+        codec_fail(c, ERR_INVALID);
+    for (uint8_t i = 0; c->status == OK && i < p->count; i++) {
+        codec_u16(c, &p->gateways[i]);
+        if (c->mode == CODEC_READ && p->gateways[i] >= gateway_count)
+            codec_fail(c, ERR_INVALID);
+    }
+}
+
+void route_request_codec(struct codec *c, struct route_request *r)
+{
+    head_codec(c, OPERATION_SET);
+    codec_u64(c, &r->id);
+    fence_codec(c, &r->fence);
+    codec_count(c, &r->gateway_count, ROUTE_MAX_GATEWAYS);
+    if (!codec_array(c, (void **)&r->gateways, r->gateway_count, sizeof(*r->gateways)))
+        return;
+    for (uint32_t i = 0; i < r->gateway_count; i++) {
+        codec_string(c, r->gateways[i].interface, sizeof(r->gateways[i].interface));
+        address_codec(c, &r->gateways[i].address);
+    }
+    codec_count(c, &r->prefix_count, ROUTE_MAX_PREFIXES);
+    if (!codec_array(c, (void **)&r->prefixes, r->prefix_count, sizeof(*r->prefixes)))
+        return;
+    for (uint32_t i = 0; i < r->prefix_count; i++)
+        prefix_codec(c, &r->prefixes[i], r->gateway_count);
+    if (c->mode == CODEC_READ && r->fence.era == 0)
+        codec_fail(c, ERR_INVALID);
+}
+
+void route_reply_codec(struct codec *c, struct route_reply *r)
+{
+    head_codec(c, OPERATION_REPLY);
+    codec_u64(c, &r->id);
+    int64_t status = r->status;
+    codec_i64(c, &status);
+    if (c->mode == CODEC_READ) {
+        if (status > 0 || status < INT32_MIN)
+            codec_fail(c, ERR_INVALID);
+        else
+            r->status = (int32_t)status;
+    }
+    fence_codec(c, &r->found);
+    codec_u32(c, &r->hold.id);
+    codec_string(c, r->hold.who, sizeof(r->hold.who));
+    codec_string(c, r->hold.why, sizeof(r->hold.why));
+    codec_string(c, r->detail, sizeof(r->detail));
+}

@@ -1,0 +1,53 @@
+/* route_wire.h: what spillwayd and its route helper say to each other: one message per packet of a
+ * unix SOCK_SEQPACKET socket, in the canonical codec.
+ *
+ * Prefixes and hops travel by value, not as indices: the helper judges them by its own fleet file,
+ * which may be another version than the client's. */
+#ifndef SPILLWAY_ACTUATE_ROUTE_WIRE_H
+#define SPILLWAY_ACTUATE_ROUTE_WIRE_H
+
+#include "actuate/result.h"
+
+enum {
+    ROUTE_WIRE_VERSION = 1,
+    ROUTE_MAX_GATEWAYS = 512, /* different next hops in one message */
+    ROUTE_MAX_PREFIXES = FLEET_MAX_IDCS * FLEET_MAX_PREFIXES,
+    ROUTE_MESSAGE_MAX = 128 * 1024, /* fits the largest request */
+    ROUTE_ARENA_SIZE = 192 * 1024,  /* for one decoded request */
+};
+
+/* A next hop: the address at the other end of a link, and our interface to it. */
+struct route_gateway {
+    char interface[FLEET_IFNAME_SIZE];
+    struct address address;
+};
+
+struct route_prefix {
+    struct prefix prefix;
+    uint8_t count;                     /* 1 to FLEET_MAX_HOPS */
+    uint16_t gateways[FLEET_MAX_HOPS]; /* indices into the request's gateways, effective first */
+};
+
+/* SET: bring these prefixes to these hops. Prefixes that are not named are left as they are. */
+struct route_request {
+    uint64_t id; /* comes back in the reply */
+    struct fence fence;
+    uint32_t gateway_count, prefix_count;
+    struct route_gateway *gateways;
+    struct route_prefix *prefixes;
+};
+
+struct route_reply {
+    uint64_t id;
+    int32_t status;
+    struct fence found; /* what the helper holds now; era 0: none */
+    struct fence_hold hold;
+    char detail[ACTUATE_DETAIL_SIZE];
+};
+
+/* Either direction; in reading, arrays come from the codec's arena and every index and size is
+ * checked. */
+void route_request_codec(struct codec *c, struct route_request *r);
+void route_reply_codec(struct codec *c, struct route_reply *r);
+
+#endif
