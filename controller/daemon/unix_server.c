@@ -1,0 +1,351 @@
+/* unix_server.c: listening, accepting, buffering and closing on libuv. */
+#include "daemon/unix_server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+struct unix_client {
+    uv_pipe_t pipe;
+    struct unix_server *server;
+    struct unix_client *next;
+    uid_t uid;
+    uint8_t *input; /* max_input bytes */
+    size_t len;
+    bool closing;
+    void *state;
+};
+
+struct unix_server {
+    struct unix_server_config config;
+    struct unix_server_stats stats;
+    uv_loop_t *loop;
+    uv_pipe_t listener;
+    char *path;
+    struct unix_client *clients; /* open or closing */
+    uint32_t open;
+    bool freed;
+    bool listener_closed;
+};
+
+static void free_when_done(struct unix_server *s)
+{
+    if (s->freed && s->listener_closed && s->clients == NULL) {
+        free(s->path);
+        free(s);
+    }
+}
+
+static void on_client_closed(uv_handle_t *handle)
+{
+    struct unix_client *c = handle->data;
+    struct unix_server *s = c->server;
+    struct unix_client **at = &s->clients;
+    while (*at != c) {
+        at = &(*at)->next;
+    }
+    *at = c->next;
+    free(c->input);
+    free(c);
+    free_when_done(s);
+}
+
+void unix_client_close(struct unix_client *c)
+{
+    if (c->closing) {
+        return;
+    }
+    c->closing = true;
+    c->server->open--;
+    if (!c->server->freed) {
+        c->server->config.closed(c->server->config.user, c);
+    }
+    uv_close((uv_handle_t *)&c->pipe, on_client_closed);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
+{
+    struct unix_client *c = handle->data;
+    (void)suggested;
+    ret_buf->base = (char *)c->input + c->len;
+    ret_buf->len = c->server->config.max_input - c->len;
+}
+
+/* Hands over what waits until nothing more is used up. */
+static void deliver(struct unix_client *c)
+{
+    struct unix_server *s = c->server;
+    while (c->len > 0 && !c->closing) {
+        ssize_t used = s->config.received(s->config.user, c, c->input, c->len);
+        if (c->closing || used == 0) {
+            break;
+        }
+        if (used < 0) {
+            unix_client_close(c);
+            return;
+        }
+        c->len -= (size_t)used;
+        memmove(c->input, c->input + used, c->len);
+    }
+    if (!c->closing && c->len == s->config.max_input) {
+        s->stats.overflows++;
+        unix_client_close(c);
+    }
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    struct unix_client *c = stream->data;
+    (void)buf;
+    if (n < 0) {
+        unix_client_close(c);
+        return;
+    }
+    c->len += (size_t)n;
+    deliver(c);
+}
+
+static bool peer_allowed(const uv_pipe_t *pipe, uid_t *ret_uid)
+{
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    uv_os_fd_t fd;
+    if (uv_fileno((const uv_handle_t *)pipe, &fd) != 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+        return false;
+    }
+    *ret_uid = peer.uid;
+    return peer.uid == geteuid() || peer.uid == 0;
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+    struct unix_server *s = listener->data;
+    if (status != 0) {
+        return;
+    }
+    struct unix_client *c = calloc(1, sizeof *c);
+    uint8_t *input = malloc(s->config.max_input);
+    if (c == NULL || input == NULL || uv_pipe_init(s->loop, &c->pipe, 0) != 0) {
+        free(c);
+        free(input);
+        s->stats.refused++;
+        return; /* stays in the kernel's queue until the peer gives up */
+    }
+    c->server = s;
+    c->input = input;
+    c->pipe.data = c;
+    c->next = s->clients;
+    s->clients = c;
+    s->open++;
+    if (uv_accept(listener, (uv_stream_t *)&c->pipe) != 0 || s->open > s->config.max_clients ||
+        !peer_allowed(&c->pipe, &c->uid)) {
+        s->stats.refused++;
+        c->closing = true;
+        s->open--;
+        uv_close((uv_handle_t *)&c->pipe, on_client_closed);
+        return;
+    }
+    s->stats.accepted++;
+    s->config.opened(s->config.user, c);
+    if (!c->closing && uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read) != 0) {
+        unix_client_close(c);
+    }
+}
+
+static int from_errno(int e)
+{
+    switch (e) {
+    case EACCES:
+    case EPERM:
+    case EROFS: return ERR_PERMISSION;
+    case ENOENT:
+    case ENOTDIR: return ERR_NOT_FOUND;
+    case ENOMEM:
+    case EMFILE: return ERR_MEMORY;
+    }
+    return ERR_IO;
+}
+
+/* Removes a socket that a dead process left; ERR_BUSY when it is served. */
+static int clear_path(const struct sockaddr_un *address)
+{
+    struct stat st;
+    if (lstat(address->sun_path, &st) != 0) {
+        return errno == ENOENT ? OK : from_errno(errno);
+    }
+    if (!S_ISSOCK(st.st_mode)) {
+        return ERR_EXISTS;
+    }
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return from_errno(errno);
+    }
+    int rc = connect(fd, (const struct sockaddr *)address, sizeof *address);
+    int e = errno;
+    close(fd);
+    if (rc == 0 || e == EAGAIN) {
+        return ERR_BUSY;
+    }
+    if (e != ECONNREFUSED) {
+        return from_errno(e);
+    }
+    return unlink(address->sun_path) == 0 ? OK : from_errno(errno);
+}
+
+/* A listening socket of mode 0600 from its first moment on. */
+static int make_socket(const char *path, int *ret_fd)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path) {
+        return ERR_TOO_LARGE;
+    }
+    strcpy(address.sun_path, path);
+    int status = clear_path(&address);
+    if (status != OK) {
+        return status;
+    }
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return from_errno(errno);
+    }
+    mode_t before = umask(0177);
+    int rc = bind(fd, (const struct sockaddr *)&address, sizeof address);
+    int e = errno;
+    umask(before);
+    if (rc != 0) {
+        close(fd);
+        return from_errno(e);
+    }
+    *ret_fd = fd;
+    return OK;
+}
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+    struct unix_server *s = handle->data;
+    s->listener_closed = true;
+    free_when_done(s);
+}
+
+int unix_server_new(uv_loop_t *loop, const struct unix_server_config *config,
+                    struct unix_server **ret_s)
+{
+    struct unix_server *s = calloc(1, sizeof *s);
+    char *path = strdup(config->path);
+    int fd = -1;
+    int status = s == NULL || path == NULL ? ERR_MEMORY : make_socket(path, &fd);
+    if (status != OK) {
+        free(s);
+        free(path);
+        return status;
+    }
+    s->config = *config;
+    s->config.path = s->path = path;
+    s->loop = loop;
+    if (uv_pipe_init(loop, &s->listener, 0) != 0) {
+        close(fd);
+        free(s);
+        free(path);
+        return ERR_MEMORY;
+    }
+    s->listener.data = s;
+    if (uv_pipe_open(&s->listener, fd) != 0) {
+        close(fd);
+        unix_server_free(s);
+        return ERR_IO;
+    }
+    if (uv_listen((uv_stream_t *)&s->listener, (int)config->max_clients, on_connection) != 0) {
+        unix_server_free(s);
+        return ERR_IO;
+    }
+    *ret_s = s;
+    return OK;
+}
+
+void unix_server_free(struct unix_server *s)
+{
+    if (s == NULL || s->freed) {
+        return;
+    }
+    s->freed = true;
+    (void)unlink(s->path);
+    for (struct unix_client *c = s->clients; c != NULL; c = c->next) {
+        unix_client_close(c);
+    }
+    uv_close((uv_handle_t *)&s->listener, on_listener_closed);
+}
+
+const struct unix_server_stats *unix_server_stats(const struct unix_server *s)
+{
+    return &s->stats;
+}
+
+struct send {
+    uv_write_t request;
+    uint8_t data[];
+};
+
+static void on_sent(uv_write_t *request, int status)
+{
+    struct unix_client *c = request->handle->data;
+    free(request->data);
+    if (status != 0) {
+        unix_client_close(c);
+    }
+}
+
+void unix_client_send(struct unix_client *c, const void *data, size_t size)
+{
+    if (c->closing) {
+        return;
+    }
+    size_t waiting = uv_stream_get_write_queue_size((uv_stream_t *)&c->pipe);
+    struct send *send = NULL;
+    if (size <= c->server->config.max_output - waiting) {
+        send = malloc(sizeof *send + size);
+    } else {
+        c->server->stats.overflows++;
+    }
+    if (send == NULL) {
+        unix_client_close(c);
+        return;
+    }
+    memcpy(send->data, data, size);
+    send->request.data = send;
+    uv_buf_t buf = uv_buf_init((char *)send->data, (unsigned)size);
+    if (uv_write(&send->request, (uv_stream_t *)&c->pipe, &buf, 1, on_sent) != 0) {
+        free(send);
+        unix_client_close(c);
+    }
+}
+
+uid_t unix_client_uid(const struct unix_client *c)
+{
+    return c->uid;
+}
+
+void unix_client_set(struct unix_client *c, void *state)
+{
+    c->state = state;
+}
+
+void *unix_client_get(const struct unix_client *c)
+{
+    return c->state;
+}
+
+void unix_server_each(struct unix_server *s, void (*each)(void *user, struct unix_client *c))
+{
+    for (struct unix_client *c = s->clients; c != NULL; c = c->next) {
+        if (!c->closing) {
+            each(s->config.user, c);
+        }
+    }
+}
