@@ -14,13 +14,18 @@ struct evidence {
     bool conclusive;             /* the partition's end was read, and a newer report after it */
 };
 
-/* All verdicts, in arrays given by diagnosis_new. */
+struct witness;
+
+/* All verdicts, in arrays given by diagnosis_new. A health of DOWN is always a conclusion that may
+ * be acted on; what looks dead and is not concluded is DEGRADED or UNKNOWN with the rule that says
+ * why. */
 struct diagnosis {
     struct verdict *links;     /* [link] */
     struct verdict *idcs;      /* [idc] */
     struct verdict *services;  /* [service * idc_count + idc] */
     struct verdict *observers; /* [idc] */
-    int64_t next_us; /* in how long a verdict may change by time alone; INT64_MAX: never */
+    int64_t next_us;         /* in how long a verdict may change by time alone; INT64_MAX: never */
+    struct witness *witness; /* working memory: the words of the observers (core/witness.h) */
 };
 
 int diagnosis_new(const struct fleet *f, struct arena *a, struct diagnosis *ret_d) MUST_CHECK;

@@ -1,0 +1,391 @@
+/* decide.c: composes incidents, planner, rollout and guards into the next decision. */
+#include "core/decide.h"
+
+#include "core/guard.h"
+#include "core/incidents.h"
+#include "core/nexthop.h"
+#include "core/planner.h"
+#include "core/rollout.h"
+
+#include <string.h>
+
+/* Everything that one call works with. */
+struct work {
+    struct outlook o;
+    struct casebook cases;
+    struct planner planner;
+    struct plan to; /* the proposal */
+    struct arena *arena;
+    bool *overloaded; /* [service * idc_count + idc] */
+    struct guard_log guards;
+    enum decide_purpose purpose; /* 0 while nothing is proposed */
+    int64_t next_us;
+};
+
+static uint32_t change_bound(const struct fleet *f)
+{
+    uint64_t n = (uint64_t)f->service_count * f->view_count +
+                 (uint64_t)f->idc_count * f->idc_count + (uint64_t)2 * f->link_count +
+                 (uint64_t)f->region_count * f->service_count;
+    return n < RECORD_MAX_CHANGES ? (uint32_t)n : RECORD_MAX_CHANGES;
+}
+
+static uint32_t verdict_bound(const struct fleet *f)
+{
+    uint64_t n = (uint64_t)f->link_count + (uint64_t)2 * f->idc_count +
+                 (uint64_t)f->service_count * f->idc_count;
+    return n < RECORD_MAX_VERDICTS ? (uint32_t)n : RECORD_MAX_VERDICTS;
+}
+
+size_t decide_arena_size(const struct fleet *f)
+{
+    size_t places = (size_t)f->service_count * f->idc_count;
+    size_t result =
+        sizeof(struct evidence_ref) * f->idc_count + sizeof(struct verdict) * verdict_bound(f) +
+        sizeof(struct guard_result) * RECORD_MAX_GUARDS + sizeof(struct incident) * INCIDENT_MAX +
+        sizeof(struct change) * change_bound(f);
+    size_t home =
+        2 * (size_t)f->entrance_count + f->link_count; /* all usable, none dead, none out */
+    return outlook_arena_size(f) + 2 * plan_arena_size(f) + 3 * planner_arena_size(f) +
+           2 * nexthop_arena_size(f) + places + result + home + (size_t)16 * 10;
+}
+
+/* The plan with nothing known down, without hops: every entrance may receive. */
+static int plan_home(const struct fleet *f, struct arena *a, struct plan *ret_plan)
+{
+    bool *none = ARENA_NEW(a, bool, f->entrance_count),
+         *all = ARENA_NEW(a, bool, f->entrance_count);
+    struct planner p;
+    struct plan plan;
+    if (none == NULL || all == NULL) {
+        return ERR_FULL;
+    }
+    memset(all, true, f->entrance_count);
+    int status = planner_new(f, none, all, a, &p);
+    status = status == OK ? plan_new(f, a, &plan) : status;
+    if (status != OK) {
+        return status;
+    }
+    planner_home(&p, &plan);
+    *ret_plan = plan;
+    return OK;
+}
+
+int plan_initial(const struct fleet *f, struct arena *a, struct plan *ret_plan)
+{
+    struct plan plan;
+    bool *out = ARENA_NEW(a, bool, f->link_count);
+    int status = out == NULL ? ERR_FULL : plan_home(f, a, &plan);
+    status = status == OK ? nexthop_plan(f, out, a, &plan) : status;
+    if (status != OK) {
+        return status;
+    }
+    plan.fence.generation = 1;
+    plan.fence.digest = plan_digest(&plan);
+    *ret_plan = plan;
+    return OK;
+}
+
+static int begin(struct work *w, const struct control *c, const struct diagnosis *d,
+                 struct logtime now, struct arena *a)
+{
+    const struct fleet *f = c->fleet;
+    memset(w, 0, sizeof *w);
+    w->arena = a;
+    w->next_us = d->next_us;
+    int status = outlook_new(c, d, now, a, &w->o);
+    status = status == OK ? plan_new(f, a, &w->to) : status;
+    status = status == OK ? planner_new(f, w->o.dead, w->o.usable, a, &w->planner) : status;
+    w->overloaded = ARENA_NEW(a, bool, (size_t)f->service_count * f->idc_count);
+    w->guards.at = ARENA_NEW(a, struct guard_result, RECORD_MAX_GUARDS);
+    if (status == OK && (w->overloaded == NULL || w->guards.at == NULL)) {
+        status = ERR_FULL;
+    }
+    return status;
+}
+
+static bool answers_or_tiers_differ(const struct plan *a, const struct plan *b)
+{
+    size_t tiers = (size_t)a->region_count * a->service_count;
+    bool differ = memcmp(a->tier_limits, b->tier_limits, tiers) != 0;
+    for (size_t i = 0; i < (size_t)a->service_count * a->view_count && !differ; i++) {
+        differ = a->answers[i].count != b->answers[i].count;
+        for (uint8_t k = 0; k < a->answers[i].count && !differ; k++) {
+            const struct slot *x = &a->answers[i].slots[k], *y = &b->answers[i].slots[k];
+            differ = x->entrance != y->entrance || x->address != y->address;
+        }
+    }
+    return differ;
+}
+
+static bool hops_or_releases_differ(const struct plan *a, const struct plan *b)
+{
+    size_t pairs = (size_t)a->idc_count * a->idc_count;
+    bool differ =
+        memcmp(a->released, b->released, (size_t)a->link_count * 2 * sizeof *a->released) != 0;
+    for (size_t i = 0; i < pairs && !differ; i++) {
+        differ = a->hops[i].count != b->hops[i].count ||
+                 memcmp(a->hops[i].links, b->hops[i].links,
+                        a->hops[i].count * sizeof a->hops[i].links[0]) != 0;
+    }
+    return differ;
+}
+
+/* Next hops over the links that carry, and releases of those that have held long enough. */
+static int propose_routes(struct work *w)
+{
+    const struct control *c = w->o.c;
+    if (!w->o.routes_open) {
+        return OK;
+    }
+    for (uint16_t l = 0; l < w->o.f->link_count; l++) {
+        for (uint8_t end = 0; end < 2 && w->o.release[l]; end++) {
+            *plan_released(&w->to, l, end) = c->link_downs[(uint32_t)l * 2 + end];
+        }
+    }
+    return nexthop_plan(w->o.f, w->o.link_out, w->arena, &w->to);
+}
+
+/* A record holds so many changes: hops that do not fit come with the next decision. */
+static void bound_hops(struct work *w)
+{
+    const struct plan *from = &w->o.c->plan;
+    uint32_t room = change_bound(w->o.f);
+    uint64_t others = (uint64_t)from->service_count * from->view_count +
+                      (uint64_t)2 * from->link_count +
+                      (uint64_t)from->region_count * from->service_count;
+    room = others < room ? room - (uint32_t)others : 0;
+    for (size_t i = 0; i < (size_t)from->idc_count * from->idc_count; i++) {
+        const struct hops *a = &from->hops[i];
+        struct hops *b = &w->to.hops[i];
+        if (a->count == b->count &&
+            memcmp(a->links, b->links, a->count * sizeof a->links[0]) == 0) {
+            continue;
+        }
+        if (room == 0) {
+            *b = *a;
+        } else {
+            room--;
+        }
+    }
+}
+
+/* Away from what is dead: answers, tiers, hops and releases in one generation. */
+static int propose_rescue(struct work *w)
+{
+    const struct plan *from = &w->o.c->plan;
+    plan_copy(&w->to, from);
+    planner_rescue(&w->planner, &w->to);
+    int status = propose_routes(w);
+    if (status != OK) {
+        return status;
+    }
+    bool moves = answers_or_tiers_differ(from, &w->to);
+    guard_check(&w->o, moves ? DECIDE_RESCUE : DECIDE_ROUTES, &w->planner.load, &w->to, &w->guards);
+    bound_hops(w);
+    if (answers_or_tiers_differ(from, &w->to)) {
+        w->purpose = DECIDE_RESCUE;
+    } else if (hops_or_releases_differ(from, &w->to)) {
+        w->purpose = DECIDE_ROUTES;
+    }
+    return OK;
+}
+
+static bool any_recovering(const struct casebook *cases)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < cases->count; i++) {
+        any = any || case_recovering(&cases->at[i]);
+    }
+    return any;
+}
+
+/* Home, with what is still out rescued away from it. */
+static int make_target(struct work *w, struct plan *ret_target, struct rollout_way *ret_way)
+{
+    const struct fleet *f = w->o.f;
+    struct planner p;
+    bool *not_out = ARENA_NEW(w->arena, bool, f->entrance_count);
+    int status = not_out == NULL ? ERR_FULL : plan_home(f, w->arena, ret_target);
+    status = status == OK ? planner_new(f, w->o.out, not_out, w->arena, &p) : status;
+    if (status != OK) {
+        return status;
+    }
+    bool whole = true;
+    for (uint16_t e = 0; e < f->entrance_count; e++) {
+        not_out[e] = !w->o.out[e];
+        whole = whole && not_out[e];
+    }
+    planner_rescue(&p, ret_target);
+    *ret_way = (struct rollout_way){.target = ret_target, .whole = whole};
+    return OK;
+}
+
+/* Recovered incidents close when their way home is done and acknowledged. */
+static void close_recovered(struct work *w)
+{
+    const struct control *c = w->o.c;
+    for (uint32_t i = 0; i < w->cases.count && plan_acknowledged(&w->o); i++) {
+        struct incident *at = &w->cases.at[i];
+        if (case_recovering(at) && i < c->incident_count &&
+            c->incidents[i].state == INCIDENT_RECOVERING) {
+            at->state = INCIDENT_CLOSED;
+            at->changed = w->o.now;
+        }
+    }
+}
+
+static int propose_return(struct work *w)
+{
+    struct plan target;
+    struct rollout_way way;
+    if (!any_recovering(&w->cases)) {
+        return OK;
+    }
+    int status = make_target(w, &target, &way);
+    if (status != OK) {
+        return status;
+    }
+    static const enum decide_purpose purposes[] = {[ROLLOUT_SHED] = DECIDE_SHED,
+                                                   [ROLLOUT_RESTORE] = DECIDE_RESTORE,
+                                                   [ROLLOUT_PROMOTE] = DECIDE_PROMOTE};
+    int64_t wait_us = INT64_MAX;
+    struct plan step = w->to;
+    plan_copy(&w->to, &w->o.c->plan);
+    enum rollout next = rollout_step(&w->o, &way, &w->planner.load, &step, &wait_us);
+    switch (next) {
+    case ROLLOUT_DONE: close_recovered(w); break;
+    case ROLLOUT_WAITS: w->next_us = wait_us < w->next_us ? wait_us : w->next_us; break;
+    case ROLLOUT_SHED:
+    case ROLLOUT_RESTORE:
+    case ROLLOUT_PROMOTE:
+        w->guards.count = 0;
+        guard_check(&w->o, purposes[next], &w->planner.load, &w->to, &w->guards);
+        w->purpose = answers_or_tiers_differ(&w->o.c->plan, &w->to) ? purposes[next] : 0;
+        return OK;
+    }
+    plan_copy(&w->to, &w->o.c->plan);
+    return OK;
+}
+
+/* A demotion or promotion only raises or lowers tiers; what core alone overloads is an incident. */
+static void note_overload(struct work *w)
+{
+    guard_overloads(&w->o, &w->to, &w->planner.load, w->overloaded);
+    cases_overload(&w->cases, &w->o, w->overloaded);
+}
+
+static void cite_evidence(const struct control *c, const struct evidence *evidence,
+                          struct decide *d)
+{
+    for (uint16_t o = 0; o < c->fleet->idc_count; o++) {
+        const struct evidence *e = &evidence[o];
+        if (e->report != NULL && e->conclusive && e->age_us <= c->fleet->policy.report_stale_us) {
+            d->evidence[d->evidence_count++] =
+                (struct evidence_ref){c->fleet->idcs[o].partition, e->offset, e->age_us};
+        }
+    }
+}
+
+/* A verdict worth telling: not plainly up, and not only "nothing is known". */
+static bool telling(const struct verdict *v)
+{
+    bool plain = v->health == HEALTH_UP && v->rule != RULE_HOLD_DOWN;
+    return v->subject.kind != 0 && !plain && v->rule != RULE_NO_FRESH_EVIDENCE;
+}
+
+static void cite_all(struct decide *d, uint32_t max, const struct verdict *verdicts, size_t count)
+{
+    for (size_t i = 0; i < count && d->verdict_count < max; i++) {
+        if (telling(&verdicts[i])) {
+            d->verdicts[d->verdict_count++] = verdicts[i];
+        }
+    }
+}
+
+/* IDCs first: they explain the most. A service that only repeats its IDC's verdict is left out. */
+static void cite_verdicts(const struct fleet *f, const struct diagnosis *d, struct decide *ret)
+{
+    uint32_t max = verdict_bound(f);
+    cite_all(ret, max, d->idcs, f->idc_count);
+    cite_all(ret, max, d->observers, f->idc_count);
+    cite_all(ret, max, d->links, f->link_count);
+    for (size_t i = 0; i < (size_t)f->service_count * f->idc_count; i++) {
+        const struct verdict *v = &d->services[i], *idc = &d->idcs[i % f->idc_count];
+        if (v->rule != idc->rule || v->health != idc->health) {
+            cite_all(ret, max, v, 1);
+        }
+    }
+}
+
+static int write_decision(struct work *w, const struct evidence *evidence,
+                          struct decide *ret_decide)
+{
+    const struct fleet *f = w->o.f;
+    const struct control *c = w->o.c;
+    struct arena *a = w->arena;
+    struct decide d;
+    memset(&d, 0, sizeof d);
+    d.purpose = w->purpose;
+    d.generation = c->plan.fence.generation;
+    d.plan_digest = c->plan.fence.digest;
+    d.evidence = ARENA_NEW(a, struct evidence_ref, f->idc_count);
+    d.verdicts = ARENA_NEW(a, struct verdict, verdict_bound(f));
+    d.incidents = ARENA_NEW(a, struct incident, INCIDENT_MAX);
+    d.changes = ARENA_NEW(a, struct change, change_bound(f));
+    if (d.evidence == NULL || d.verdicts == NULL || d.incidents == NULL || d.changes == NULL) {
+        return ERR_FULL;
+    }
+    d.incident_count = cases_changed(&w->cases, c, d.incidents);
+    int changes = plan_diff(&c->plan, &w->to, d.changes, change_bound(f));
+    if (changes < 0) {
+        return changes;
+    }
+    d.change_count = (uint32_t)changes;
+    if (d.change_count > 0) {
+        d.generation++;
+        d.plan_digest = plan_digest(&w->to);
+    } else if (d.incident_count > 0) {
+        d.purpose = DECIDE_NOTE;
+    } else {
+        d.purpose = 0;
+        *ret_decide = d;
+        return OK;
+    }
+    d.guards = w->guards.at;
+    d.guard_count = w->guards.count;
+    cite_evidence(c, evidence, &d);
+    cite_verdicts(f, w->o.d, &d);
+    *ret_decide = d;
+    return OK;
+}
+
+int decide(const struct control *c, const struct evidence *evidence, const struct diagnosis *d,
+           struct logtime now, struct arena *a, struct decide *ret_decide, int64_t *ret_next_us)
+{
+    struct work w;
+    int status = begin(&w, c, d, now, a);
+    if (status != OK) {
+        return status;
+    }
+    cases_begin(&w.cases, c);
+    cases_observe(&w.cases, &w.o);
+    cases_recover(&w.cases, &w.o);
+    outlook_fill(&w.o, &w.cases);
+    status = propose_rescue(&w);
+    if (status == OK && w.purpose == 0) {
+        status = propose_return(&w);
+    }
+    if (status == OK && w.purpose == 0) {
+        cases_settle(&w.cases, &w.o);
+    }
+    if (status != OK) {
+        return status;
+    }
+    note_overload(&w);
+    status = write_decision(&w, evidence, ret_decide);
+    if (status == OK) {
+        *ret_next_us = w.next_us;
+    }
+    return status;
+}

@@ -1,0 +1,262 @@
+/* guard.c: evaluates each guard on a proposed plan and removes what it forbids. */
+#include "core/guard.h"
+
+#include "core/rollout.h"
+
+#include <string.h>
+
+struct check_run {
+    const struct outlook *o;
+    enum decide_purpose purpose;
+    struct load *load;
+    struct plan *to;
+    struct guard_log *log;
+};
+
+static void tell(struct check_run *g, enum guard guard, bool passed, struct subject subject)
+{
+    struct guard_log *log = g->log;
+    for (uint32_t i = 0; i < log->count; i++) {
+        if (log->at[i].guard == guard && subject_equal(&log->at[i].subject, &subject)) {
+            return;
+        }
+    }
+    /* The last places are kept for the results of the other guards; the rest is counted as one. */
+    if (log->count + (passed ? 0 : GUARD_HOLD) < RECORD_MAX_GUARDS) {
+        log->at[log->count++] =
+            (struct guard_result){.guard = guard, .passed = passed, .subject = subject};
+    }
+}
+
+static bool stopped(const struct guard_log *log, enum guard guard)
+{
+    for (uint32_t i = 0; i < log->count; i++) {
+        if (log->at[i].guard == guard && !log->at[i].passed) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct subject place_of(const struct fleet *f, uint16_t e)
+{
+    return (struct subject){SUBJECT_SERVICE, f->entrances[e].service, f->entrances[e].idc};
+}
+
+/* A hold covers the entrance, its service, its IDC or its region. */
+static bool held(const struct control *c, uint16_t e)
+{
+    const struct entrance *at = &c->fleet->entrances[e];
+    for (uint32_t i = 0; i < c->hold_count; i++) {
+        const struct subject *s = &c->holds[i].subject;
+        if ((s->kind == SUBJECT_IDC && s->a == at->idc) ||
+            (s->kind == SUBJECT_REGION && s->a == c->fleet->idcs[at->idc].region) ||
+            (s->kind == SUBJECT_SERVICE && s->a == at->service && s->b == at->idc)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_rescue(enum decide_purpose p)
+{
+    return p == DECIDE_RESCUE;
+}
+
+/* Why the slot may not move from one entrance to the other; 0: it may. */
+static unsigned forbids_move(const struct check_run *g, uint16_t s, uint16_t from, uint16_t to)
+{
+    const struct outlook *o = g->o;
+    if (o->f->services[s].stateful) {
+        return GUARD_STATEFUL;
+    }
+    if ((from != FLEET_NONE && held(o->c, from)) || (to != FLEET_NONE && held(o->c, to))) {
+        return GUARD_HOLD;
+    }
+    if (to == FLEET_NONE) {
+        return GUARD_NEVER_LAST;
+    }
+    if (is_rescue(g->purpose) && (from == FLEET_NONE || !o->dead[from])) {
+        return GUARD_QUORUM; /* a rescue takes only from what is concluded dead */
+    }
+    if (is_rescue(g->purpose) &&
+        logtime_diff_us(o->now, o->c->epoch_began) < o->f->policy.cold_start_us) {
+        return GUARD_COLD_START;
+    }
+    if (!is_rescue(g->purpose) && !o->usable[to]) {
+        return GUARD_RESTORE; /* still out, not approved, or not held for long enough */
+    }
+    return 0;
+}
+
+/* Entrances that gained slots, summed: what really moves. */
+static uint32_t slots_moved(const struct answer *from, const struct answer *to)
+{
+    uint32_t moved = 0;
+    for (uint8_t i = 0; i < to->count; i++) {
+        bool kept = false;
+        for (uint8_t j = 0; j < from->count; j++) {
+            kept = kept || (from->slots[j].entrance == to->slots[i].entrance &&
+                            from->slots[j].address == to->slots[i].address);
+        }
+        moved += kept ? 0 : 1;
+    }
+    return moved;
+}
+
+static bool answer_empty(const struct answer *a)
+{
+    return answer_slots_of(a, FLEET_NONE) == a->count;
+}
+
+/* Checks one changed answer; a forbidden one stays as it is. */
+static void check_answer(struct check_run *g, uint16_t s, uint16_t v)
+{
+    const struct answer *from = plan_answer(&g->o->c->plan, s, v);
+    struct answer *to = plan_answer(g->to, s, v);
+    unsigned forbidden = 0;
+    uint16_t about = FLEET_NONE;
+    for (uint8_t i = 0; i < to->count && i < from->count && forbidden == 0; i++) {
+        if (from->slots[i].entrance != to->slots[i].entrance && slots_moved(from, to) > 0) {
+            forbidden = forbids_move(g, s, from->slots[i].entrance, to->slots[i].entrance);
+            about = from->slots[i].entrance != FLEET_NONE ? from->slots[i].entrance
+                                                          : to->slots[i].entrance;
+        }
+    }
+    if (forbidden == 0 && !answer_empty(from) && (answer_empty(to) || to->count != from->count)) {
+        forbidden = GUARD_NEVER_LAST;
+    }
+    if (forbidden == 0 && g->purpose == DECIDE_RESTORE &&
+        slots_moved(from, to) > rollout_budget(g->o->f, to->count)) {
+        forbidden = GUARD_RESTORE;
+    }
+    if (forbidden != 0) {
+        *to = *from;
+        struct subject none = {0};
+        tell(g, (enum guard)forbidden, false,
+             about != FLEET_NONE ? place_of(g->o->f, about) : none);
+    }
+}
+
+/* What stays on a dead entrance, and why: nothing else is usable, or its service is stateful. */
+static void tell_what_stays(struct check_run *g, uint16_t s, uint16_t v)
+{
+    const struct fleet *f = g->o->f;
+    const struct answer *a = plan_answer(g->to, s, v);
+    for (uint8_t i = 0; i < a->count; i++) {
+        uint16_t e = a->slots[i].entrance;
+        if (e == FLEET_NONE || !g->o->out[e]) {
+            continue;
+        }
+        bool budget = g->o->over_budget[f->entrances[e].idc];
+        if (f->services[s].stateful) {
+            tell(g, GUARD_STATEFUL, false, place_of(f, e));
+        } else if (budget) {
+            tell(g, GUARD_DRAIN_BUDGET, false,
+                 (struct subject){SUBJECT_IDC, f->entrances[e].idc, 0});
+        } else if (g->o->dead[e] && !stopped(g->log, GUARD_HOLD) &&
+                   !stopped(g->log, GUARD_COLD_START)) {
+            tell(g, GUARD_LAST_IDC, false, place_of(f, e));
+        }
+    }
+}
+
+/* Tier 0 is core and has no limit below it; a limit outside the known tiers is a planner's mistake.
+ */
+static void check_tiers(struct check_run *g)
+{
+    for (uint16_t r = 0; r < g->o->f->region_count; r++) {
+        for (uint16_t s = 0; s < g->o->f->service_count; s++) {
+            uint8_t *limit = plan_tier_limit(g->to, r, s);
+            if (*limit > service_top_tier(&g->o->f->services[s])) {
+                *limit = *plan_tier_limit(&g->o->c->plan, r, s);
+                tell(g, GUARD_CORE, false, (struct subject){SUBJECT_REGION, r, 0});
+            }
+        }
+    }
+}
+
+/* The first entrance that is over capacity while its region has a tier left to shed, or FLEET_NONE.
+ */
+static uint16_t over_capacity(const struct check_run *g, uint16_t s)
+{
+    const struct fleet *f = g->o->f;
+    load_compute(f, g->to, s, NULL, g->load);
+    for (uint16_t e = 0; e < f->entrance_count; e++) {
+        if (f->entrances[e].service != s || g->o->out[e]) {
+            continue;
+        }
+        uint8_t limit = *plan_tier_limit(g->to, f->idcs[f->entrances[e].idc].region, s);
+        if (!load_fits(f, g->load, e, 0, 0) && tier_below(&f->services[s], limit) < limit) {
+            return e;
+        }
+    }
+    return FLEET_NONE;
+}
+
+/* Everything that the proposal wanted for the service stays as it is. */
+static void drop_service(struct check_run *g, uint16_t s)
+{
+    for (uint16_t v = 0; v < g->o->f->view_count; v++) {
+        *plan_answer(g->to, s, v) = *plan_answer(&g->o->c->plan, s, v);
+    }
+    for (uint16_t r = 0; r < g->o->f->region_count; r++) {
+        *plan_tier_limit(g->to, r, s) = *plan_tier_limit(&g->o->c->plan, r, s);
+    }
+}
+
+static void check_capacity(struct check_run *g, uint16_t s)
+{
+    const struct fleet *f = g->o->f;
+    for (uint16_t e = over_capacity(g, s); e != FLEET_NONE; e = over_capacity(g, s)) {
+        tell(g, GUARD_CAPACITY, false, place_of(f, e));
+        if (!is_rescue(g->purpose)) {
+            drop_service(g, s);
+            return;
+        }
+        uint8_t *limit = plan_tier_limit(g->to, f->idcs[f->entrances[e].idc].region, s);
+        *limit = tier_below(&f->services[s], *limit);
+    }
+}
+
+void guard_check(const struct outlook *o, enum decide_purpose purpose, struct load *load,
+                 struct plan *to, struct guard_log *log)
+{
+    struct check_run g = {o, purpose, load, to, log};
+    const struct fleet *f = o->f;
+    for (uint16_t s = 0; s < f->service_count; s++) {
+        for (uint16_t v = 0; v < f->view_count; v++) {
+            check_answer(&g, s, v);
+        }
+    }
+    check_tiers(&g);
+    bool moves = purpose != DECIDE_NOTE && purpose != DECIDE_ROUTES;
+    for (uint16_t s = 0; moves && s < f->service_count; s++) {
+        check_capacity(&g, s);
+    }
+    for (uint16_t s = 0; s < f->service_count; s++) {
+        for (uint16_t v = 0; v < f->view_count; v++) {
+            tell_what_stays(&g, s, v);
+        }
+    }
+    for (unsigned guard = GUARD_NEVER_LAST; guard <= GUARD_HOLD; guard++) {
+        if (!stopped(log, (enum guard)guard)) {
+            tell(&g, (enum guard)guard, true, (struct subject){0});
+        }
+    }
+}
+
+void guard_overloads(const struct outlook *o, const struct plan *p, struct load *load,
+                     bool *ret_over)
+{
+    const struct fleet *f = o->f;
+    memset(ret_over, 0, (size_t)f->service_count * f->idc_count * sizeof *ret_over);
+    for (uint16_t s = 0; s < f->service_count; s++) {
+        load_compute(f, p, s, NULL, load);
+        for (uint16_t e = 0; e < f->entrance_count; e++) {
+            if (f->entrances[e].service == s && !o->out[e] && !load_fits(f, load, e, 0, 0)) {
+                ret_over[(size_t)s * f->idc_count + f->entrances[e].idc] = true;
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+/* incidents.h: which incidents open, change and close. Internal to decide().
+ *
+ * What deserves a record (policy): a blip shorter than its window leaves none. After the window an
+ * incident opens as confirmed when the rules allow the conclusion, as suspected when they do not
+ * and a person should look. A suspected one that is seen good for the hold-down closes. So a
+ * flapping subject costs at most one opening and one closing per hold-down, and INCIDENT_MAX bounds
+ * all. */
+#ifndef SPILLWAY_CORE_INCIDENTS_H
+#define SPILLWAY_CORE_INCIDENTS_H
+
+#include "core/outlook.h"
+
+void cases_begin(struct casebook *cases, const struct control *c);
+/* Opens, confirms and closes by the verdicts alone. */
+void cases_observe(struct casebook *cases, const struct outlook *o);
+/* Incidents whose subject is back, held and approved begin to recover. */
+void cases_recover(struct casebook *cases, const struct outlook *o);
+/* Confirmed incidents about which the plan has done all it can, and whose actuators said so, are
+ * mitigated; recovering links whose routes are in place close. */
+void cases_settle(struct casebook *cases, const struct outlook *o);
+/* Overload: opens for each place that the plan overloads with core alone, closes where it fits
+ * again. */
+void cases_overload(struct casebook *cases, const struct outlook *o, const bool *overloaded);
+/* True when the incident is a drain (an IDC's or a service's) that is recovering. */
+bool case_recovering(const struct incident *i);
+/* The entrance belongs to the incident's IDC or place. */
+bool case_covers(const struct incident *i, const struct entrance *e);
+/* All reachable DNS servers have acknowledged the plan in force. */
+bool plan_acknowledged(const struct outlook *o);
+/* Incidents that differ from those of the control state, to ret[INCIDENT_MAX]; returns their
+ * number. */
+uint32_t cases_changed(const struct casebook *cases, const struct control *c, struct incident *ret);
+
+#endif

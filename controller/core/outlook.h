@@ -1,0 +1,40 @@
+/* outlook.h: what the planner may rely on, out of incidents and verdicts. Internal to decide(). */
+#ifndef SPILLWAY_CORE_OUTLOOK_H
+#define SPILLWAY_CORE_OUTLOOK_H
+
+#include "core/diagnose.h"
+
+/* The incidents as they will be after this decision; starts as those of the control state. */
+struct casebook {
+    uint32_t count;
+    struct incident at[INCIDENT_MAX];
+    uint32_t next_id;
+};
+
+struct outlook {
+    const struct control *c;
+    const struct fleet *f;
+    const struct diagnosis *d;
+    struct logtime now;
+    bool *dead; /* [entrance] concluded dead on fresh evidence, within the budget: its slots move */
+    bool *out;  /* [entrance] drained or to be drained until its incident recovers */
+    bool *usable;      /* [entrance] not out and positively seen good: may receive */
+    bool *link_out;    /* [link] does not carry in the plan */
+    bool *release;     /* [link] has held long enough: its downs are released */
+    bool *over_budget; /* [idc] dead, but more than max_drained_idcs are */
+    bool routes_open;  /* some incident or release concerns next hops */
+};
+
+size_t outlook_arena_size(const struct fleet *f);
+int outlook_new(const struct control *c, const struct diagnosis *d, struct logtime now,
+                struct arena *a, struct outlook *ret_o) MUST_CHECK;
+/* Fills the arrays from the verdicts and the casebook. */
+void outlook_fill(struct outlook *o, const struct casebook *cases);
+
+struct incident *case_find(struct casebook *cases, enum incident_kind kind, struct subject subject);
+const struct incident *case_find_const(const struct casebook *cases, enum incident_kind kind,
+                                       struct subject subject);
+/* The incident keeps traffic away: it is confirmed or mitigated. */
+bool case_holds(const struct incident *i);
+
+#endif

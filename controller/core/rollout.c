@@ -1,0 +1,186 @@
+/* rollout.c: one permissible step from the plan in force towards its target. */
+#include "core/rollout.h"
+
+uint32_t rollout_budget(const struct fleet *f, uint8_t slots)
+{
+    uint32_t n = (uint32_t)((uint64_t)slots * f->policy.restore_step_ppm / 1000000);
+    return n == 0 ? 1 : n;
+}
+
+/* The target's limit is lower somewhere: receivers are demoted before anything moves to them. */
+static bool shed_first(const struct outlook *o, const struct rollout_way *way, struct plan *to)
+{
+    bool any = false;
+    for (uint16_t r = 0; r < o->f->region_count; r++) {
+        for (uint16_t s = 0; s < o->f->service_count; s++) {
+            uint8_t limit = *plan_tier_limit(way->target, r, s);
+            if (limit < *plan_tier_limit(to, r, s)) {
+                *plan_tier_limit(to, r, s) = limit;
+                any = true;
+            }
+        }
+    }
+    return any;
+}
+
+/* A demotion that a shift waits for is in force at every IDC that is seen good. */
+static bool demotion_verified(const struct outlook *o)
+{
+    if (o->c->plan_purpose != DECIDE_SHED) {
+        return true;
+    }
+    for (uint16_t x = 0; x < o->f->idc_count; x++) {
+        bool counts = !o->f->idcs[x].vantage && o->d->idcs[x].health == HEALTH_UP;
+        if (counts && o->c->features[x].generation < o->c->plan.fence.generation) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool slot_equal(struct slot a, struct slot b)
+{
+    return a.entrance == b.entrance && a.address == b.address;
+}
+
+/* Which slot of the answer holds the wanted one, from position `from` on; the count when none does.
+ */
+static uint8_t slot_find(const struct answer *a, uint8_t from, struct slot wanted)
+{
+    uint8_t i = from;
+    while (i < a->count && !slot_equal(a->slots[i], wanted)) {
+        i++;
+    }
+    return i;
+}
+
+/* Puts the same published addresses in the target's order; moves no traffic. */
+static void align(struct answer *a, const struct answer *target)
+{
+    for (uint8_t i = 0; i < a->count; i++) {
+        uint8_t at = slot_find(a, 0, target->slots[i]);
+        if (at < a->count && at != i) {
+            struct slot other = a->slots[i];
+            a->slots[i] = a->slots[at];
+            a->slots[at] = other;
+        }
+    }
+}
+
+struct walk {
+    const struct outlook *o;
+    const struct rollout_way *way;
+    struct load *load;
+    struct plan *to;
+    uint32_t moved, blocked; /* blocked: by a target that is not usable now */
+};
+
+/* Moves up to the budget of one answer's slots to where the target has them, as far as capacity
+ * allows. */
+static void walk_answer(struct walk *w, uint16_t s, uint16_t v)
+{
+    const struct fleet *f = w->o->f;
+    const struct answer *target = plan_answer(w->way->target, s, v);
+    struct answer *a = plan_answer(w->to, s, v);
+    if (a->count != target->count) {
+        return; /* only a new fleet changes counts */
+    }
+    align(a, target);
+    uint32_t budget = rollout_budget(f, a->count);
+    for (uint8_t i = 0; i < a->count && budget > 0; i++) {
+        struct slot wanted = target->slots[i];
+        if (slot_equal(a->slots[i], wanted) || wanted.entrance == FLEET_NONE) {
+            continue;
+        }
+        if (!w->o->usable[wanted.entrance]) {
+            w->blocked++;
+            continue;
+        }
+        struct slot had = a->slots[i];
+        a->slots[i] = wanted;
+        load_compute(f, w->to, s, NULL, w->load);
+        if (had.entrance != wanted.entrance && !load_fits(f, w->load, wanted.entrance, 0, 0)) {
+            a->slots[i] = had;
+            continue;
+        }
+        w->moved++;
+        budget--;
+    }
+}
+
+static void walk_slots(struct walk *w)
+{
+    for (uint16_t s = 0; s < w->o->f->service_count; s++) {
+        for (uint16_t v = 0; v < w->o->f->view_count && !w->o->f->services[s].stateful; v++) {
+            walk_answer(w, s, v);
+        }
+    }
+}
+
+/* All usable entrances of the service in the region carry the plan with the headroom free. */
+static bool fits_with(const struct outlook *o, struct load *load, const struct plan *p, uint16_t s,
+                      uint16_t region, uint32_t keep_ppm)
+{
+    load_compute(o->f, p, s, NULL, load);
+    bool fits = true;
+    for (uint16_t e = 0; e < o->f->entrance_count; e++) {
+        const struct entrance *at = &o->f->entrances[e];
+        if (at->service == s && o->f->idcs[at->idc].region == region && !o->out[e]) {
+            fits = fits && load_fits(o->f, load, e, 0, keep_ppm);
+        }
+    }
+    return fits;
+}
+
+/* Promotes the lowest shed tier, wherever it is the next one and fits. Headroom is kept while
+ * something is out; home itself is what the fleet's owner declared to be right. */
+static bool promote(const struct outlook *o, const struct rollout_way *way, struct load *load,
+                    struct plan *to)
+{
+    bool any = false;
+    for (unsigned tier = 1; tier <= FLEET_MAX_TIER && !any; tier++) {
+        for (uint16_t r = 0; r < o->f->region_count; r++) {
+            for (uint16_t s = 0; s < o->f->service_count; s++) {
+                uint8_t *limit = plan_tier_limit(to, r, s);
+                uint8_t before = *limit, next = tier_above(&o->f->services[s], before);
+                if (next != tier || next > *plan_tier_limit(way->target, r, s)) {
+                    continue;
+                }
+                *limit = next;
+                if (fits_with(o, load, to, s, r, way->whole ? 0 : o->f->policy.headroom_ppm)) {
+                    any = true;
+                } else {
+                    *limit = before;
+                }
+            }
+        }
+    }
+    return any;
+}
+
+enum rollout rollout_step(const struct outlook *o, const struct rollout_way *way, struct load *load,
+                          struct plan *to, int64_t *ret_wait_us)
+{
+    int64_t since_us = logtime_diff_us(o->now, o->c->last_restore);
+    int64_t left_us = o->f->policy.step_interval_us - since_us;
+    bool first = o->c->last_restore.us == 0;
+    struct walk w = {.o = o, .way = way, .load = load, .to = to};
+    *ret_wait_us = INT64_MAX;
+    if (shed_first(o, way, to)) {
+        return ROLLOUT_SHED;
+    }
+    walk_slots(&w);
+    enum rollout next = ROLLOUT_DONE;
+    if (w.moved > 0) {
+        next = ROLLOUT_RESTORE;
+    } else if (w.blocked > 0) {
+        return ROLLOUT_WAITS;
+    } else if (promote(o, way, load, to)) {
+        next = ROLLOUT_PROMOTE;
+    }
+    if (next != ROLLOUT_DONE && (!demotion_verified(o) || (left_us > 0 && !first))) {
+        *ret_wait_us = left_us > 0 && !first ? left_us : INT64_MAX;
+        return ROLLOUT_WAITS;
+    }
+    return next;
+}

@@ -1,0 +1,30 @@
+/* rollout.h: the way back home in small steps: demotion first, then slots, then features (law 7).
+ */
+#ifndef SPILLWAY_CORE_ROLLOUT_H
+#define SPILLWAY_CORE_ROLLOUT_H
+
+#include "core/outlook.h"
+#include "core/planner.h"
+
+/* What the next step of the way from the plan in force to the target is. */
+enum rollout {
+    ROLLOUT_DONE = 1, /* home, or as near as capacity allows */
+    ROLLOUT_WAITS, /* for a step interval, an acknowledgement, or a target that is not usable now */
+    ROLLOUT_SHED,  /* *to is the plan with the receivers' tiers demoted first */
+    ROLLOUT_RESTORE, /* *to is the plan with one step of slots moved */
+    ROLLOUT_PROMOTE, /* *to is the plan with one tier promoted */
+};
+
+struct rollout_way {
+    const struct plan *target; /* home, with what is still out rescued away */
+    bool whole;                /* nothing is out: the target is home itself */
+};
+
+/* to: a copy of the plan in force. load: scratch. *ret_wait_us: with ROLLOUT_WAITS, in how long
+ * time alone ends the waiting (INT64_MAX: never). */
+enum rollout rollout_step(const struct outlook *o, const struct rollout_way *way, struct load *load,
+                          struct plan *to, int64_t *ret_wait_us);
+/* Slots of a view's answer that may move in one step. */
+uint32_t rollout_budget(const struct fleet *f, uint8_t slots);
+
+#endif
