@@ -124,13 +124,19 @@ int bus_next(struct bus *bus, struct bus_event *ret_event)
         return 1;
     }
     /* The fd is cleared only when all is empty, and before looking once more: what comes later
-     * makes it readable again, so a caller that stopped early is called again. */
+     * makes it readable again. */
     uint64_t count;
     ssize_t n = read(bus->fd, &count, sizeof(count));
-    (void)n; /* EAGAIN: it was clear already */
     producer_pump(&bus->producer);
     topics_check_pump(&bus->check);
-    return take_event(bus, ret_event);
+    if (take_event(bus, ret_event) == 0) {
+        return 0;
+    }
+    /* Something came in between, and there may be more behind it whose signal was cleared. */
+    count = 1;
+    n = write(bus->fd, &count, sizeof(count));
+    (void)n; /* EAGAIN is no failure of either: it was clear already, or is readable already */
+    return 1;
 }
 
 int bus_tail_log(struct bus *bus, int64_t offset, struct mono now)
