@@ -100,12 +100,13 @@ struct batch {
 
 static void put_attribute(struct nlmsghdr *header, uint16_t type, const void *data, size_t size)
 {
-    struct nlattr *attribute =
-        (struct nlattr *)((uint8_t *)header + NLMSG_ALIGN(header->nlmsg_len));
+    enum { HEAD = 4, ROUND = 3 }; /* of an attribute; everything is aligned to 4 bytes */
+    size_t at = (header->nlmsg_len + ROUND) & ~(size_t)ROUND;
+    struct nlattr *attribute = (struct nlattr *)(void *)((uint8_t *)header + at);
     attribute->nla_type = type;
-    attribute->nla_len = (uint16_t)(NLA_HDRLEN + size);
-    memcpy((uint8_t *)attribute + NLA_HDRLEN, data, size);
-    header->nlmsg_len = (uint32_t)(NLMSG_ALIGN(header->nlmsg_len) + NLA_ALIGN(attribute->nla_len));
+    attribute->nla_len = (uint16_t)(HEAD + size);
+    memcpy((uint8_t *)attribute + HEAD, data, size);
+    header->nlmsg_len = (uint32_t)((at + HEAD + size + ROUND) & ~(size_t)ROUND);
 }
 
 static void put_step(struct batch *b, const struct kernel *k, const struct prefix *prefix,
