@@ -6,6 +6,8 @@
 #include "actuate/routed/keeper.h"
 #include "config/logger.h"
 
+#include <sys/types.h>
+
 /* Binds and listens; the socket has mode 0600 and belongs to uid. A dead socket in its place is
  * removed. ERR_BUSY when a living one is there, ERR_TOO_LARGE, ERR_PERMISSION, ERR_IO. */
 int server_listen(const char *path, uid_t uid, int *ret_fd) MUST_CHECK;
