@@ -1,0 +1,303 @@
+/* core_world.c: the truth, the probes' view of it, and a log of decisions, for tests. */
+#include "core_world.h"
+
+#include "config/fleet_config.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *must(void *p)
+{
+    ck_assert_ptr_nonnull(p);
+    return p;
+}
+
+static void *zeroed(size_t count, size_t size)
+{
+    return must(calloc(count > 0 ? count : 1, size));
+}
+
+static void fold(struct world *w, struct record *r)
+{
+    r->log_id = w->control.applied < 0 ? r->log_id : w->control.log_id;
+    r->base = w->control.applied;
+    r->log_time = w->now;
+    r->epoch = w->control.epoch + (r->kind == RECORD_CLAIM ? 1 : 0);
+    enum fold_void v = FOLD_ACCEPTED;
+    int status = fold_apply(&w->control, &w->memory, r, w->offset, &v);
+    ck_assert_msg(status == OK && v == FOLD_ACCEPTED, "record %lld: %s, %s", (long long)w->offset,
+                  error_text(status), fold_void_name(v));
+    w->offset++;
+}
+
+static struct writer leader(struct world *w)
+{
+    return (struct writer){w->fleet->idcs[0].partition, 1, ++w->sequence};
+}
+
+static void fold_genesis_and_claim(struct world *w)
+{
+    const struct fleet *f = w->fleet;
+    struct arena scratch;
+    arena_init(&scratch, w->arena_memory, w->arena_size);
+    struct plan plan;
+    ck_assert_int_eq(plan_initial(f, &scratch, &plan), OK);
+    size_t fleet_size = fleet_encoded_size(f);
+    struct codec measure = codec_measure();
+    plan_codec(&measure, &plan);
+    uint8_t *bytes = zeroed(fleet_size + measure.pos, 1);
+    struct codec out = codec_writer(bytes, fleet_size);
+    struct fleet copy = *f;
+    fleet_codec(&out, &copy);
+    ck_assert_int_eq(codec_finish(&out), OK);
+    out = codec_writer(bytes + fleet_size, measure.pos);
+    plan_codec(&out, &plan);
+    struct record r = {.kind = RECORD_GENESIS, .writer = {REPLICA_PERSON, 1, 1}};
+    r.log_id.bytes[0] = 7;
+    r.genesis.era = 1;
+    r.genesis.fleet = (struct bytes){bytes, fleet_size};
+    r.genesis.plan = (struct bytes){bytes + fleet_size, measure.pos};
+    fold(w, &r);
+    free(bytes);
+    struct record claim = {.kind = RECORD_CLAIM, .writer = leader(w)};
+    claim.claim.ends_epoch = 0;
+    claim.claim.names = 0;
+    fold(w, &claim);
+}
+
+static void make_reports(struct world *w)
+{
+    const struct fleet *f = w->fleet;
+    w->reports = zeroed(f->idc_count, sizeof *w->reports);
+    w->evidence = zeroed(f->idc_count, sizeof *w->evidence);
+    w->since_us = zeroed(f->idc_count, sizeof *w->since_us);
+    w->sent_us = zeroed(f->idc_count, sizeof *w->sent_us);
+    w->targets = zeroed(REPORT_MAX_TARGETS, sizeof *w->targets);
+    for (uint16_t o = 0; o < f->idc_count; o++) {
+        int n = targets_for_idc(f, o, w->targets, REPORT_MAX_TARGETS);
+        ck_assert_int_ge(n, 0);
+        struct report *r = &w->reports[o];
+        r->observer = o;
+        r->incarnation = 1;
+        r->fleet = w->control.fleet_digest;
+        r->count = (uint32_t)n;
+        r->observations = zeroed((size_t)n, sizeof *r->observations);
+        w->since_us[o] = zeroed((size_t)n, sizeof **w->since_us);
+        for (int i = 0; i < n; i++) {
+            w->since_us[o][i] = -3600 * US_PER_SEC;
+            r->observations[i].health = HEALTH_UP;
+        }
+        w->evidence[o] = (struct evidence){.report = r, .conclusive = true};
+    }
+}
+
+struct world *world_of_fleet(const struct fleet *f)
+{
+    struct world *w = zeroed(1, sizeof *w);
+    size_t size = 4 * control_arena_size(f) + diagnosis_arena_size(f) + 4096;
+    arena_init(&w->memory, zeroed(1, size), size);
+    w->arena_size = decide_arena_size(f);
+    w->arena_memory = zeroed(1, w->arena_size);
+    control_init(&w->control);
+    struct fleet borrowed = *f;
+    w->fleet = &borrowed;
+    fold_genesis_and_claim(w);
+    w->fleet = w->control.fleet;
+    f = w->fleet;
+    w->idc_dead = zeroed(f->idc_count, sizeof(bool));
+    w->idc_isolated = zeroed(f->idc_count, sizeof(bool));
+    w->service_dead = zeroed((size_t)f->service_count * f->idc_count, sizeof(bool));
+    w->link_cut = zeroed(f->link_count, sizeof(bool));
+    w->mood = zeroed(f->idc_count, sizeof *w->mood);
+    w->acknowledge = true;
+    make_reports(w);
+    ck_assert_int_eq(diagnosis_new(f, &w->memory, &w->diagnosis), OK);
+    w->now.us = 3600 * US_PER_SEC; /* the cold start is long over */
+    return w;
+}
+
+struct world *world_of_yaml(const char *path)
+{
+    FILE *in = must(fopen(path, "r"));
+    char *text = zeroed(CONFIG_FLEET_MAX_BYTES / 64, 1);
+    size_t len = fread(text, 1, CONFIG_FLEET_MAX_BYTES / 64, in);
+    (void)fclose(in);
+    struct arena a;
+    void *room = zeroed(1, CONFIG_FLEET_ARENA_SIZE);
+    arena_init(&a, room, CONFIG_FLEET_ARENA_SIZE);
+    struct config_errors errs = {0};
+    struct fleet f;
+    int status = config_fleet_parse(text, len, &a, &f, &errs);
+    config_errors_print(&errs, path, stderr);
+    ck_assert_int_eq(status, OK);
+    config_errors_done(&errs);
+    struct world *w = world_of_fleet(&f);
+    free(room);
+    free(text);
+    return w;
+}
+
+void world_free(struct world *w)
+{
+    for (uint16_t o = 0; o < w->fleet->idc_count; o++) {
+        free(w->reports[o].observations);
+        free(w->since_us[o]);
+    }
+    free(w->reports);
+    free(w->evidence);
+    free(w->since_us);
+    free(w->sent_us);
+    free(w->targets);
+    free(w->idc_dead);
+    free(w->idc_isolated);
+    free(w->service_dead);
+    free(w->link_cut);
+    free(w->mood);
+    free(w->arena_memory);
+    free(w->memory.base);
+    free(w);
+}
+
+/* What the observer sees of one target. */
+static enum health see(const struct world *w, uint16_t o, const struct target *t)
+{
+    const struct fleet *f = w->fleet;
+    bool cut_off = w->mood[o] == MOOD_BLIND || w->idc_isolated[o];
+    switch (t->kind) {
+    case TARGET_LINK: {
+        uint16_t far = f->links[t->a].end[1 - t->b].idc;
+        bool far_gone = far != FLEET_NONE && (w->idc_dead[far] || w->idc_isolated[far]);
+        return cut_off || far_gone || w->link_cut[t->a] ? HEALTH_DOWN : HEALTH_UP;
+    }
+    case TARGET_ENTRANCE: {
+        const struct entrance *e = &f->entrances[t->a];
+        bool dead = w->service_dead[(size_t)e->service * f->idc_count + e->idc];
+        bool away = e->idc != o && (cut_off || w->idc_dead[e->idc] || w->idc_isolated[e->idc]);
+        return dead || away ? HEALTH_DOWN : HEALTH_UP;
+    }
+    case TARGET_REFERENCE: return cut_off ? HEALTH_DOWN : HEALTH_UP;
+    }
+    return HEALTH_UNKNOWN;
+}
+
+static void observe(struct world *w, uint16_t o)
+{
+    struct report *r = &w->reports[o];
+    if (w->idc_dead[o] || w->mood[o] == MOOD_SILENT) {
+        w->evidence[o].age_us = w->now.us - w->sent_us[o];
+        return;
+    }
+    int n = targets_for_idc(w->fleet, o, w->targets, REPORT_MAX_TARGETS);
+    for (int i = 0; i < n; i++) {
+        enum health h = see(w, o, &w->targets[i]);
+        if (h != r->observations[i].health) {
+            r->observations[i].health = h;
+            w->since_us[o][i] = w->now.us;
+        }
+        r->observations[i].held_us = w->now.us - w->since_us[o][i];
+    }
+    w->sent_us[o] = w->now.us;
+    w->evidence[o].age_us = 0;
+}
+
+void world_look(struct world *w)
+{
+    for (uint16_t o = 0; o < w->fleet->idc_count; o++) {
+        observe(w, o);
+    }
+    diagnose(&w->control, w->evidence, w->now, &w->diagnosis);
+}
+
+static void acknowledge(struct world *w, enum actuator actuator, uint16_t target, uint16_t replica)
+{
+    struct record r = {.kind = RECORD_STEP};
+    r.writer = (struct writer){w->fleet->idcs[replica].partition, 1, ++w->sequence};
+    r.step = (struct step){.kind = STEP_OUTCOME,
+                           .actuator = actuator,
+                           .target = target,
+                           .fence = w->control.plan.fence};
+    fold(w, &r);
+}
+
+static void acknowledge_all(struct world *w)
+{
+    for (uint16_t s = 0; s < w->fleet->dns_server_count; s++) {
+        uint16_t at = w->fleet->dns_servers[s].idc;
+        if (at == FLEET_NONE || !w->idc_dead[at]) {
+            acknowledge(w, ACTUATOR_DNS, s, 0);
+        }
+    }
+    for (uint16_t x = 0; x < w->fleet->idc_count; x++) {
+        if (!w->idc_dead[x]) {
+            acknowledge(w, ACTUATOR_ROUTES, x, x);
+            acknowledge(w, ACTUATOR_FEATURES, x, x);
+        }
+    }
+}
+
+enum decide_purpose world_tick(struct world *w, int64_t us)
+{
+    w->now.us += us;
+    world_look(w);
+    struct arena a;
+    arena_init(&a, w->arena_memory, w->arena_size);
+    int status =
+        decide(&w->control, w->evidence, &w->diagnosis, w->now, &a, &w->decide, &w->next_us);
+    ck_assert_int_eq(status, OK);
+    if (w->decide.purpose != 0) {
+        struct record r = {.kind = RECORD_DECIDE, .writer = leader(w), .decide = w->decide};
+        fold(w, &r);
+        w->records++;
+        if (w->acknowledge && w->decide.change_count > 0) {
+            acknowledge_all(w);
+        }
+    }
+    return w->decide.purpose;
+}
+
+uint32_t world_run(struct world *w, int64_t total_us, int64_t step_us, uint32_t max_records)
+{
+    uint32_t before = w->records;
+    for (int64_t t = 0; t < total_us; t += step_us) {
+        (void)world_tick(w, step_us);
+        ck_assert_msg(w->records - before <= max_records, "more than %u records", max_records);
+    }
+    return w->records - before;
+}
+
+void world_approve(struct world *w, uint32_t incident)
+{
+    struct record r = {.kind = RECORD_OPERATOR};
+    r.writer = (struct writer){w->fleet->idcs[0].partition, 1, ++w->sequence};
+    r.operator.request.bytes[0] =(uint8_t) incident;
+    r.operator.command = OPERATOR_APPROVE;
+    r.operator.argument = incident;
+    memcpy(r.operator.identity, "ann", 4);
+    memcpy(r.operator.reason, "checked", 8);
+    fold(w, &r);
+}
+
+const struct incident *world_incident(const struct world *w, enum incident_kind kind, uint16_t a,
+                                      uint16_t b)
+{
+    for (uint32_t i = 0; i < w->control.incident_count; i++) {
+        const struct incident *at = &w->control.incidents[i];
+        if (at->kind == kind && at->subject.a == a && at->subject.b == b) {
+            return at;
+        }
+    }
+    return NULL;
+}
+
+uint32_t world_slots(const struct world *w, uint16_t entrance)
+{
+    uint32_t n = 0;
+    const struct plan *p = &w->control.plan;
+    for (size_t i = 0; i < (size_t)p->service_count * p->view_count; i++) {
+        for (uint8_t k = 0; k < p->answers[i].count; k++) {
+            n += p->answers[i].slots[k].entrance == entrance ? 1 : 0;
+        }
+    }
+    return n;
+}

@@ -1,0 +1,65 @@
+/* core_world.h: a small world for tests of the decision core: a fleet, the truth about it, what the
+ * probes see of that truth, and a log that the production fold reads. */
+#ifndef SPILLWAY_TEST_CORE_WORLD_H
+#define SPILLWAY_TEST_CORE_WORLD_H
+
+#include "base/rng.h"
+#include "core/decide.h"
+#include "fold/fold.h"
+
+enum observer_mood { MOOD_SEES, MOOD_SILENT, MOOD_BLIND };
+
+struct world {
+    struct fleet *fleet;
+    struct arena memory; /* of fleet, control, reports */
+    struct control control;
+    int64_t offset;    /* of the next record */
+    uint64_t sequence; /* of the leader */
+    struct logtime now;
+
+    /* The truth; change it, then world_tick(). */
+    bool *idc_dead;           /* [idc] nothing answers, its probe is silent */
+    bool *idc_isolated;       /* [idc] nothing passes its borders, its probe still reports */
+    bool *service_dead;       /* [service * idc_count + idc] */
+    bool *link_cut;           /* [link] */
+    enum observer_mood *mood; /* [idc] */
+    bool acknowledge;         /* actuators answer at once */
+
+    struct report *reports; /* [idc] */
+    struct evidence *evidence;
+    int64_t **since_us;     /* [idc][target] when its state began */
+    int64_t *sent_us;       /* [idc] when the newest report was sent */
+    struct target *targets; /* scratch */
+    struct diagnosis diagnosis;
+    void *arena_memory;
+    size_t arena_size;
+    struct decide decide; /* of the newest tick; valid until the next */
+    int64_t next_us;
+    uint32_t records; /* decisions folded so far */
+};
+
+/* From the fleet file's text; aborts the test when it is wrong. */
+struct world *world_of_yaml(const char *path);
+/* From a fleet in memory; the world copies it (through its canonical form). */
+struct world *world_of_fleet(const struct fleet *f);
+void world_free(struct world *w);
+/* Time passes, probes look and report, verdicts, decision, fold. Returns the decision's purpose or
+ * 0. */
+enum decide_purpose world_tick(struct world *w, int64_t us);
+/* Only looks and diagnoses at the present time. */
+void world_look(struct world *w);
+/* Ticks of step_us for total_us; aborts when more than max_records decisions were made. Returns how
+ * many. */
+uint32_t world_run(struct world *w, int64_t total_us, int64_t step_us, uint32_t max_records);
+/* An operator's approval of the incident. */
+void world_approve(struct world *w, uint32_t incident);
+/* The open incident of this kind and subject, or NULL. */
+const struct incident *world_incident(const struct world *w, enum incident_kind kind, uint16_t a,
+                                      uint16_t b);
+/* Slots that the entrance has in the plan. */
+uint32_t world_slots(const struct world *w, uint16_t entrance);
+
+/* A random fleet: regions, carriers, IDCs on a ring with chords, views, services, entrances. */
+struct fleet *random_fleet(uint64_t seed, uint16_t idcs, struct arena *a);
+
+#endif
