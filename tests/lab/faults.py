@@ -7,6 +7,7 @@ import time
 
 from fleet import LabError
 from net import BUS_INTERFACE, Network, enter, run
+from procs import UNPRIVILEGED
 from world import idc_dir
 
 VERBS = """\
@@ -136,7 +137,11 @@ class Faults:
         for table in {line.split("lookup ")[1].split()[0] for line in shown.splitlines() if "lookup" in line}:
             if table not in ("local", "main", "default"):
                 run(["ip", "-n", netns, "route", "flush", "table", table], check=False)
-        shutil.rmtree(os.path.join(idc_dir(self.processes, name), "run"), ignore_errors=True)
+        for folder, owner in (("run", UNPRIVILEGED), ("helper", 0)):  # what a host keeps on tmpfs
+            path = os.path.join(idc_dir(self.processes, name), folder)
+            shutil.rmtree(path, ignore_errors=True)
+            os.makedirs(path, mode=0o755)
+            os.chown(path, owner, owner)
 
     def _mend_idc_dead(self, name):
         netns = self._idc(name)

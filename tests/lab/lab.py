@@ -30,6 +30,7 @@ def parser():
     up.add_argument("--dns", action="append", default=[], metavar="NAME=SOFTWARE",
                     help="knot or bind for a DNS server of the fleet, or for `geo`; by default they alternate")
     up.add_argument("--without-spillway", action="store_true", help="only the world around it")
+    verbs.add_parser("users", help="start the users (up does not)")
     verbs.add_parser("down", help="take down whatever a lab left, also after a crash")
     verbs.add_parser("status", help="what runs and what is broken")
     for verb, text in (("fault", "break something"), ("repair", "mend what was broken")):
@@ -55,6 +56,8 @@ def software(options):
 def act(args):
     if args.verb == "up":
         Lab.up(args.run, args.fleet, args.build, args.scale, software(args.dns), not args.without_spillway)
+    elif args.verb == "users":
+        Lab.load(args.run).world.start_clients()
     elif args.verb == "down":
         Lab.down(args.run)
     elif args.verb == "status":

@@ -51,9 +51,9 @@ class Lab:
             Dns(lab.fleet, lab.processes, software, secrets).start()
             lab.world.start_references()
             lab.world.start_services()
+            lab.world.start_watch()
             if with_spillway:
                 lab.spillway.start()
-            lab.world.start_watch()
         except BaseException:
             cls._keep_logs(run_dir)
             cls.down(run_dir)
@@ -89,8 +89,9 @@ class Lab:
         for idc in self.fleet.idcs:
             for folder in ("", "features", "keys", "journal", "probe", "run"):
                 path = os.path.join(idc_dir(self.processes, idc["name"]), folder)
-                os.makedirs(path, mode=0o755)
+                os.makedirs(path, mode=0o755, exist_ok=True)
                 os.chown(path, UNPRIVILEGED, UNPRIVILEGED)
+            os.makedirs(os.path.join(idc_dir(self.processes, idc["name"]), "helper"), mode=0o755)
 
     def _make_keys(self):
         """A fresh secret per key id, on every host's keys directory, as an operator would place them."""

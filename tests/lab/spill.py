@@ -1,9 +1,116 @@
 """spill.py: Spillway's own processes in the lab: broker, and in every IDC route helper, daemon and probe."""
 
+import json
+import os
+import subprocess
+import time
+
+from fleet import BUS_NETNS, BUS_NETWORK, LabError
+from net import enter
+from procs import UNPRIVILEGED
+from world import features_file, idc_dir
+
+BROKER = f"{BUS_NETWORK}.0.1:9092"
+SPILLWAYD = """\
+idc: {idc}
+brokers: ["{broker}"]
+journal: {dir}/journal/journal
+keys_dir: {dir}/keys
+control_socket: {dir}/run/control.sock
+probe_socket: {dir}/run/probe.sock
+route_helper_socket: {dir}/helper/routed.sock
+feature_file: {features}
+development_broker: true
+"""
+PROBE = """\
+idc: {idc}
+brokers: ["{broker}"]
+keys_dir: {dir}/keys
+probe_socket: {dir}/run/probe.sock
+state_dir: {dir}/probe
+"""
+
 
 class Spillway:
     def __init__(self, fleet, processes, programs, fleet_path):
         self.fleet, self.processes, self.programs, self.fleet_path = fleet, processes, programs, fleet_path
 
+    def _settings(self, idc, name, text):
+        where = idc_dir(self.processes, idc)
+        path = os.path.join(where, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.format(idc=idc, broker=BROKER, dir=where, features=features_file(self.processes, idc)))
+        return path
+
     def start(self):
-        pass
+        """Broker, helpers, daemons, probes; then the log, as a person would create it."""
+        partitions = max(i["partition"] for i in self.fleet.idcs) + 1
+        self.processes.start("broker", BUS_NETNS, [self.programs["spillway-broker"], "--listen", BROKER,
+                                                   "--partitions", str(partitions)], unprivileged=True)
+        self.processes.wait_log("broker", "ready")
+        for idc in self.fleet.idcs:
+            self._start_idc(idc["name"])
+        self.init()
+
+    def _start_idc(self, idc):
+        netns, where = self.fleet.idc_netns(idc), idc_dir(self.processes, idc)
+        daemon = self._settings(idc, "spillwayd.yaml", SPILLWAYD)
+        probe = self._settings(idc, "probe.yaml", PROBE)
+        self.processes.start(f"routed-{idc}", netns, [
+            self.programs["spillway-routed"], "--fleet", self.fleet_path, "--idc", idc,
+            "--socket", f"{where}/helper/routed.sock", "--state", f"{where}/helper/fence",
+            "--client-uid", str(UNPRIVILEGED)], idc=idc)
+        self.processes.start(f"spillwayd-{idc}", netns, [self.programs["spillwayd"], "--config", daemon],
+                             unprivileged=True, idc=idc)
+        self.processes.start(f"probe-{idc}", netns, [self.programs["spillway-probe"], "--config", probe],
+                             unprivileged=True, caps=("net_raw", "net_bind_service"), idc=idc)
+
+    def init(self):
+        idc = next(i["name"] for i in self.fleet.idcs if i.get("candidate"))
+        done = self.cli(idc, "init", self.fleet_path, "--yes", "--development", "--brokers", BROKER,
+                        "--reason", "the lab begins")
+        if done.returncode != 0:
+            raise LabError(f"spillway init: {done.stderr.strip()}")
+
+    def cli(self, idc, *args):
+        """Runs the `spillway` command on the host of an IDC, as the daemon's user."""
+        config = os.path.join(idc_dir(self.processes, idc), "spillwayd.yaml")
+        argv = ["setpriv", f"--reuid={UNPRIVILEGED}", f"--regid={UNPRIVILEGED}", "--clear-groups", "--",
+                self.programs["spillway"], *args]
+        if args[0] not in ("fleet",):
+            argv += ["--config", config]
+        return subprocess.run(enter(self.fleet.idc_netns(idc), argv), capture_output=True, text=True,
+                              env={**os.environ, "NO_COLOR": "1"}, timeout=60)
+
+    def status(self, idc):
+        """`spillway status --json`, or None while it gives none."""
+        done = self.cli(idc, "status", "--json")
+        try:
+            return json.loads(done.stdout)
+        except ValueError:
+            return None
+
+    def leader(self, seconds=20.0):
+        """The IDC that leads, by the daemons' word: only for choosing whom to break, never for a verdict."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for idc in self.fleet.idcs:
+                found = find_key(self.status(idc["name"]), "leader") if idc.get("candidate") else None
+                if found:
+                    return found
+            time.sleep(0.1)
+        return None
+
+
+def find_key(thing, key):
+    """First value of a key anywhere in nested JSON."""
+    if isinstance(thing, dict):
+        if thing.get(key):
+            return thing[key]
+        thing = list(thing.values())
+    if isinstance(thing, list):
+        for item in thing:
+            found = find_key(item, key)
+            if found:
+                return found
+    return None
