@@ -137,6 +137,7 @@ class Faults:
         for table in {line.split("lookup ")[1].split()[0] for line in shown.splitlines() if "lookup" in line}:
             if table not in ("local", "main", "default"):
                 run(["ip", "-n", netns, "route", "flush", "table", table], check=False)
+                run(["ip", "-n", netns, "rule", "del", "lookup", table], check=False)
         for folder, owner in (("run", UNPRIVILEGED), ("helper", 0)):  # what a host keeps on tmpfs
             path = os.path.join(idc_dir(self.processes, name), folder)
             shutil.rmtree(path, ignore_errors=True)

@@ -8,6 +8,7 @@ word is asked only for whom to break, for the incident to approve, and for the e
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 
@@ -352,6 +353,7 @@ def main():
     args = p.parse_args()
     if os.geteuid() != 0:
         raise LabError("network namespaces need root")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the lab is taken down
     telling = Telling(args.json)
     good = False
     lab = Lab.up(args.run, args.fleet, args.build, args.scale, {}, True)
