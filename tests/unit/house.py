@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""house.py: the rules of the house, checked on the tree itself. Prints TAP.
+
+usage: house.py SOURCE_ROOT BUILD_ROOT
+"""
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+ROOT, BUILD = (pathlib.Path(arg).resolve() for arg in sys.argv[1:3])
+
+# part -> parts whose headers it may include (itself always). Dependency points downward only.
+MAY_INCLUDE = {
+    'state/base': [],
+    'state/model': ['state/base'],
+    'state/fold': ['state/base', 'state/model'],
+    'state/wire': ['state/base', 'state/model', 'state/fold'],
+    'state/config': ['state/base', 'state/model'],
+    'state/log': ['state/base', 'state/model', 'state/config'],
+    'state/journal': ['state/base', 'state/model', 'state/fold'],
+    'controller/core': ['state/base', 'state/model', 'state/fold'],
+    'controller/actuate': ['state/base', 'state/model', 'state/config'],
+    'controller/daemon': ['state', 'controller/core', 'controller/actuate'],
+    'controller/cli': ['state', 'controller/core'],
+    'probe/core': ['state/base', 'state/model'],
+    'probe/checks': ['state/base', 'state/model', 'probe/core'],
+    'probe': ['state', 'probe/core', 'probe/checks'],
+}
+PURE = ['state/base', 'state/model', 'state/fold', 'controller/core', 'probe/core']
+# What a pure archive may import from outside the pure archives.
+PURE_IMPORTS = re.compile(r'^(mem(cpy|move|set|cmp|chr)|__assert_fail|__(asan|ubsan|sanitizer|sancov|stack_chk)_\w+'
+                          r'|_GLOBAL_OFFSET_TABLE_|__(start|stop)___\w+)$')
+TOP = {'meson.build', 'README.md', 'controller', 'probe', 'state', 'tests', 'runbooks', 'docs', 'LICENSE'}
+LINES_OF_A_FILE, LINES_OF_A_FUNCTION, COLUMNS = 800, 80, 100
+
+
+def part_of(path):
+    relative = path.relative_to(ROOT).as_posix()
+    return max((p for p in MAY_INCLUDE if relative.startswith(p + '/')), key=len, default=None)
+
+
+def sources(*folders):
+    for folder in folders:
+        yield from sorted(p for p in (ROOT / folder).rglob('*.[ch]'))
+
+
+def include_roots(path):
+    first = path.relative_to(ROOT).parts[0]
+    return [ROOT / first, ROOT / 'state', path.parent]
+
+
+def includes():
+    """Inclusions that point upward or sideways."""
+    for path in sources('state', 'controller', 'probe'):
+        part = part_of(path)
+        allowed = MAY_INCLUDE[part] + [part]
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            match = re.match(r'\s*#\s*include\s+"([^"]+)"', line)
+            if not match:
+                continue
+            found = next((r / match[1] for r in include_roots(path) if (r / match[1]).exists()), None)
+            if found is None:
+                continue  # generated in the build folder
+            other = found.resolve().relative_to(ROOT).as_posix()
+            if not any(other.startswith(p + '/') for p in allowed):
+                yield f'{path.relative_to(ROOT)}:{number}: {part} may not include {other}'
+
+
+def pure_imports():
+    """Symbols that a pure archive takes from the system."""
+    archives = {part: sorted((BUILD / part).glob('*.a')) for part in PURE}
+    defined = set()
+    for found in archives.values():
+        for archive in found:
+            out = subprocess.run(['nm', '--defined-only', '-g', archive], capture_output=True, text=True)
+            defined |= {line.split()[-1] for line in out.stdout.splitlines() if line.strip()}
+    for part, found in archives.items():
+        if not found:
+            yield f'{part}: no archive was built'
+        for archive in found:
+            out = subprocess.run(['nm', '-u', archive], capture_output=True, text=True, check=True)
+            names = {line.split()[-1] for line in out.stdout.splitlines() if line.startswith(' ')}
+            for name in sorted(names - defined):
+                if not PURE_IMPORTS.match(name):
+                    yield f'{part}: imports {name}'
+
+
+def floats():
+    """Floating point in pure parts."""
+    for path in sources(*PURE):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if re.search(r'\b(float|double)\b', re.sub(r'/\*.*|^\s*\*.*|//.*', '', line)):
+                yield f'{path.relative_to(ROOT)}:{number}: {line.strip()}'
+
+
+def formatting():
+    """Files that clang-format would change."""
+    files = list(sources('state', 'controller', 'probe', 'tests'))
+    out = subprocess.run(['clang-format', '--dry-run', '-Werror', *files], cwd=ROOT,
+                         capture_output=True, text=True)
+    for line in out.stderr.splitlines():
+        if 'error:' in line:
+            yield line
+
+
+def shape():
+    """Files too long, lines too long, files without a sentence at their top, marks of unfinished work."""
+    for path in sources('state', 'controller', 'probe', 'tests'):
+        name = path.relative_to(ROOT)
+        lines = path.read_text().splitlines()
+        if len(lines) > LINES_OF_A_FILE:
+            yield f'{name}: {len(lines)} lines'
+        if not lines[0].startswith(f'/* {path.name}: '):
+            yield f'{name}:1: the file does not say at its top what it is for'
+        for number, line in enumerate(lines, 1):
+            if len(line) > COLUMNS:
+                yield f'{name}:{number}: {len(line)} columns'
+            if re.search(r'\b(TODO|FIXME|XXX)\b', line):
+                yield f'{name}:{number}: unfinished: {line.strip()}'
+
+
+def functions():
+    """Functions that do not fit on a screen."""
+    for path in sources('state', 'controller', 'probe'):
+        start = None
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if line == '{':
+                start = number
+            elif line == '}' and start is not None:
+                if number - start > LINES_OF_A_FUNCTION:
+                    yield f'{path.relative_to(ROOT)}:{start}: a function of {number - start} lines'
+                start = None
+
+
+def exits():
+    """Calls of exit() or abort() below main, and logging in libraries that must not."""
+    for path in sources('state', 'controller', 'probe'):
+        text = path.read_text()
+        if path.name in ('main.c', 'broker.c') or re.search(r'^int main\(', text, re.M):
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            if re.search(r'\b(exit|abort|_exit)\(', re.sub(r'/\*.*|^\s*\*.*', '', line)):
+                yield f'{path.relative_to(ROOT)}:{number}: {line.strip()}'
+
+
+def layout():
+    """The fixed top level."""
+    out = subprocess.run(['git', 'ls-files'], cwd=ROOT, capture_output=True, text=True)
+    for top in sorted({line.split('/')[0] for line in out.stdout.splitlines()}):
+        if top not in TOP and not top.startswith('.'):
+            yield f'{top}: not part of the fixed top level'
+
+
+def links():
+    """Relative links in documents that lead nowhere."""
+    for path in [ROOT / 'README.md', *sorted((ROOT / 'docs').rglob('*.md')),
+                 *sorted((ROOT / 'runbooks').rglob('*.md'))]:
+        if not path.exists():
+            yield f'{path.relative_to(ROOT)}: missing'
+            continue
+        for target in re.findall(r'\]\((?!https?:|#)([^)#]+)', path.read_text()):
+            if not (path.parent / target).exists():
+                yield f'{path.relative_to(ROOT)}: leads to {target}, which is not there'
+
+
+CHECKS = [includes, pure_imports, floats, formatting, shape, functions, exits, layout, links]
+
+
+def main():
+    print(f'1..{len(CHECKS)}')
+    failed = False
+    for number, check in enumerate(CHECKS, 1):
+        title = check.__doc__.strip().rstrip('.').split(',')[0]
+        if check is formatting and not shutil.which('clang-format'):
+            print(f'ok {number} - {title} # SKIP clang-format is not installed')
+            continue
+        found = list(check())
+        failed |= bool(found)
+        print(f'{"not ok" if found else "ok"} {number} - none: {title}')
+        for line in found:
+            print(f'# {line}')
+    return 1 if failed else 0
+
+
+sys.exit(main())
