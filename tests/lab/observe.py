@@ -34,6 +34,7 @@ class Seen:
         self.user_tails = {}
         self.dns = {}       # (server, name) -> tuple of addresses, or None: dark
         self.routes = {}    # (idc, to) -> interface, "" for none
+        self.carriers = {}  # (idc, interface) -> whether it has its signal; only what has changed
         self.features = {}  # idc -> frozenset of "service.feature" that are off, or None: no file
         self.changes = []   # dicts with t, kind, key, old, new
         self.seconds = []   # the users' lines, one per feature and second
@@ -54,6 +55,8 @@ class Seen:
             new = None if line["answer"] is None else tuple(line["answer"])
         elif line["kind"] == "route":
             table, key, new = self.routes, (line["idc"], line["to"]), line["device"]
+        elif line["kind"] == "carrier":
+            table, key, new = self.carriers, (line["idc"], line["device"]), line["up"]
         else:
             table, key = self.features, line["idc"]
             new = frozenset(filter(None, line["off"].split(","))) if line["there"] else None
@@ -110,6 +113,8 @@ class Seen:
         if change["kind"] == "route":
             idc, to = change["key"]
             return f"kernel at {idc}: to {to}: {old or 'no route'} -> {new or 'no route'}"
+        if change["kind"] == "carrier":
+            return f"{change['key'][0]}: {change['key'][1]} {'has its' if new else 'lost its'} carrier signal"
         gone, come = (old or frozenset()) - (new or frozenset()), (new or frozenset()) - (old or frozenset())
         words = [f"demoted {', '.join(sorted(come))}"] if come else []
         words += [f"back {', '.join(sorted(gone))}"] if gone else []

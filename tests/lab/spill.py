@@ -63,7 +63,7 @@ class Spillway:
         self.processes.start(f"spillwayd-{idc}", netns, [self.programs["spillwayd"], "--config", daemon],
                              unprivileged=True, idc=idc)
         self.processes.start(f"probe-{idc}", netns, [self.programs["spillway-probe"], "--config", probe],
-                             unprivileged=True, caps=("net_raw", "net_bind_service"), idc=idc)
+                             unprivileged=True, caps=("net_raw", "net_bind_service", "sys_nice"), idc=idc)
 
     def _own_fleet(self):
         """A copy of the fleet file that belongs to root: the route helper trusts no other."""
@@ -120,4 +120,18 @@ def find_key(thing, key):
             found = find_key(item, key)
             if found:
                 return found
+    return None
+
+
+def find_incident(thing, idc):
+    """Id of the open incident on an IDC, anywhere in `spillway status --json`; None when there is none."""
+    if isinstance(thing, dict):
+        if str(thing.get("kind", "")).startswith("idc-") and isinstance(thing.get("id"), int) \
+                and idc in json.dumps(thing):
+            return thing["id"]
+        thing = list(thing.values())
+    for item in thing if isinstance(thing, list) else ():
+        found = find_incident(item, idc)
+        if found is not None:
+            return found
     return None

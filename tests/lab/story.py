@@ -6,7 +6,6 @@ word is asked only for whom to break, for the incident to approve, and for the e
 """
 
 import argparse
-import json
 import os
 import signal
 import sys
@@ -17,6 +16,7 @@ sys.dont_write_bytecode = True
 from fleet import LabError, number
 from lab_up import DEFAULT_FLEET, DEFAULT_RUN, Lab
 from observe import Seen
+from spill import find_incident
 from telling import Telling
 from users import LOGIN_GOAL, Windows, by_phase, verdict
 
@@ -272,20 +272,10 @@ class Story:
         self.telling.good("features came back in the reverse order, lowest tier first")
 
     def _incident(self, witness, victim):
-        """The id of the open incident on the victim, by `spillway status --json`."""
-        def walk(thing):
-            if isinstance(thing, dict):
-                if str(thing.get("kind", "")).startswith("idc-") and isinstance(thing.get("id"), int) \
-                        and victim in json.dumps(thing):
-                    yield thing["id"]
-                thing = list(thing.values())
-            if isinstance(thing, list):
-                for item in thing:
-                    yield from walk(item)
-        found = list(walk(self.lab.spillway.status(witness)))
-        if not found:
+        found = find_incident(self.lab.spillway.status(witness), victim)
+        if found is None:
             raise StepFailed(f"spillway status --json shows no open incident on {victim}")
-        return found[0]
+        return found
 
     def judge(self):
         """The users' verdict, from the quiet to now."""

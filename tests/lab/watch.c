@@ -1,5 +1,5 @@
-/* watch.c: sees from outside, on one clock: DNS answers, kernel routes, feature files; prints their
- * changes.
+/* watch.c: sees from outside, on one clock: DNS answers, kernel routes, carrier signals, feature
+ * files; prints their changes.
  *
  * Each is asked every interval (5 ms by default) with CLOCK_MONOTONIC; one JSON line per change,
  * the first state included. It asks the servers, the kernel and the file system, never Spillway. */
@@ -14,22 +14,25 @@
 #include <unistd.h>
 
 struct program {
-    size_t dns_count, route_count, file_count;
+    size_t dns_count, route_count, link_count, file_count;
     struct dns_watch **dns;
     struct route_watch **routes;
+    struct link_watch **links;
     struct file_watch **files;
 };
 
 static void program_load(struct program *p, const json_t *settings)
 {
     json_t *dns = lab_array(settings, "dns"), *routes = lab_array(settings, "routes");
-    json_t *files = lab_array(settings, "features"), *item;
+    json_t *links = lab_array(settings, "links"), *files = lab_array(settings, "features"), *item;
     size_t i;
     p->dns_count = json_array_size(dns);
     p->route_count = json_array_size(routes);
+    p->link_count = json_array_size(links);
     p->file_count = json_array_size(files);
     p->dns = lab_alloc(p->dns_count, sizeof(struct dns_watch *));
     p->routes = lab_alloc(p->route_count, sizeof(struct route_watch *));
+    p->links = lab_alloc(p->link_count, sizeof(struct link_watch *));
     p->files = lab_alloc(p->file_count, sizeof(struct file_watch *));
     json_array_foreach(dns, i, item)
     {
@@ -38,6 +41,10 @@ static void program_load(struct program *p, const json_t *settings)
     json_array_foreach(routes, i, item)
     {
         p->routes[i] = route_watch_new(item);
+    }
+    json_array_foreach(links, i, item)
+    {
+        p->links[i] = link_watch_new(item);
     }
     json_array_foreach(files, i, item)
     {
@@ -52,6 +59,9 @@ static void poll_all(const struct program *p)
     }
     for (size_t i = 0; i < p->route_count; i++) {
         route_watch_poll(p->routes[i]);
+    }
+    for (size_t i = 0; i < p->link_count; i++) {
+        link_watch_poll(p->links[i]);
     }
     for (size_t i = 0; i < p->file_count; i++) {
         file_watch_poll(p->files[i]);

@@ -17,6 +17,11 @@ struct route_watch;
 struct route_watch *route_watch_new(const json_t *settings);
 void route_watch_poll(struct route_watch *w);
 
+/* The carrier signal of one IDC's interfaces. */
+struct link_watch;
+struct link_watch *link_watch_new(const json_t *settings);
+void link_watch_poll(struct link_watch *w);
+
 /* The feature file of one IDC. */
 struct file_watch;
 struct file_watch *file_watch_new(const json_t *settings);

@@ -93,7 +93,7 @@ class World:
                                  [self.programs["lab-client"], settings_file(self.processes, name, settings)],
                                  unprivileged=True)
 
-    def watch_settings(self, interval_us):
+    def watch_settings(self, interval_us, with_dns=True):
         names = [self.fleet.answer_name(v, s) for s in self.fleet.services for v in self.fleet.views]
         dns = []
         for server in self.fleet.dns_servers:
@@ -105,10 +105,15 @@ class World:
         sited = [i["name"] for i in self.fleet.idcs if self.fleet.idc_address(i["name"])]
         routes = [{"idc": a, "netns": self.fleet.idc_netns(a), "source": self.fleet.idc_address(a),
                    "to": [{"idc": b, "address": self.fleet.idc_address(b)} for b in sited if b != a]} for a in sited]
+        links = [{"idc": i["name"], "netns": self.fleet.idc_netns(i["name"])} for i in self.fleet.idcs]
         features = [{"idc": i["name"], "file": features_file(self.processes, i["name"])} for i in self.fleet.idcs]
-        return {"interval_us": interval_us, "dns": dns, "routes": routes, "features": features}
+        return {"interval_us": interval_us, "dns": dns if with_dns else [], "routes": routes, "links": links,
+                "features": features}
 
-    def start_watch(self, interval_us=5000):
+    def start_watch(self, interval_us=5000, with_dns=True):
+        """Starts the watcher, or starts it again with another interval."""
+        if "watch" in self.processes.state["processes"]:
+            self.processes.stop("watch")
         self.processes.start("watch", self.fleet.netnses()[0],
                              [self.programs["lab-watch"],
-                              settings_file(self.processes, "watch", self.watch_settings(interval_us))])
+                              settings_file(self.processes, "watch", self.watch_settings(interval_us, with_dns))])

@@ -1,0 +1,261 @@
+#!/usr/bin/env python3
+"""disaster.py: how fast: each disaster many times in the lab, seen from outside on one clock; median, p95, max.
+
+Figures, not tests: nothing here passes or fails by a time. Exit status 1 only when something was not seen at all, or
+when blips of half the confirmation window drained an IDC.
+"""
+
+import argparse
+import json
+import os
+import re
+import signal
+import statistics
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "lab"))
+
+from fleet import LabError
+from lab_up import DEFAULT_FLEET, DEFAULT_RUN, Lab
+from observe import Seen
+from spill import find_incident
+
+# Between two samples the fleet must be whole again; these make that quick and touch no measured path.
+QUICK = {"link_hold_down": "500ms", "idc_hold_down": "500ms", "step_interval": "200ms", "restore_step": "100%"}
+FINE_US = 200  # interval of the watcher where a millisecond matters
+WAIT_S = 30
+
+
+class NotSeen(Exception):
+    """A disaster's effect was not seen from outside."""
+
+
+def fleet_with(path, policy):
+    """A copy of a fleet file with other policy values."""
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    for key, value in policy.items():
+        text, n = re.subn(rf"(?m)^(\s+{key}:\s*)\S+", rf"\g<1>{value}", text)
+        if n != 1:
+            raise LabError(f"{path}: no policy {key} to set")
+    copy = tempfile.NamedTemporaryFile("w", suffix=".yaml", prefix="swlab-", delete=False, encoding="utf-8")
+    with copy:
+        copy.write(text)
+    return copy.name
+
+
+class Bench:
+    def __init__(self, lab, samples):
+        self.lab, self.fleet, self.samples = lab, lab.fleet, samples
+        self.seen = Seen(lab)
+        self.results = {}
+
+    def note(self, name, seconds):
+        self.results.setdefault(name, []).append(seconds)
+
+    def expect(self, what, predicate, seconds=WAIT_S):
+        if not self.seen.wait(predicate, seconds, 0.005):
+            raise NotSeen(f"not seen within {seconds} s: {what}")
+
+    def whole(self):
+        self.expect("every answer, route and feature file", lambda: len(self.seen.dns) > 0 and all(self.seen.dns.values())
+                    and len(self.seen.routes) > 0 and all(self.seen.routes.values())
+                    and not any(self.seen.features.values()))
+
+    def watch_again(self, **how):
+        self.lab.world.start_watch(**how)
+        self.seen = Seen(self.lab)
+
+    # Routes.
+
+    def blackhole(self):
+        """A fibre goes silent with its carrier signal up: both ends' kernels."""
+        link = self.fleet.spans()[0]
+        a, b = (e["idc"] for e in link["ends"])
+        home = {key: self.seen.routes[key] for key in ((a, b), (b, a))}
+        for _ in range(self.samples):
+            before, _ = self.lab.faults.fault("blackhole", [link["name"]])
+            self.expect("both ends' routes moved", lambda: all(self.seen.routes[k] not in ("", d) for k, d in home.items()))
+            times = [self.seen.first_change(before, "route", k, lambda d, h=h: d not in ("", h)) - before
+                     for k, h in home.items()]
+            for t in times:
+                self.note("blackhole -> route of one end", t)
+            self.note("blackhole -> routes of both ends", max(times))
+            self.lab.faults.repair("blackhole", [link["name"]])
+            self.expect("routes are back", lambda: all(self.seen.routes[k] == d for k, d in home.items()))
+            self.seen.sleep(0.3)
+
+    def carrier(self):
+        """An IDC's own interface loses its signal: from the kernel's event to the effective route."""
+        self.watch_again(interval_us=FINE_US, with_dns=False)
+        link = self.fleet.spans()[0]
+        near, far = link["ends"]
+        key, home = (near["idc"], far["idc"]), near["interface"]
+        self.expect("the route stands", lambda: self.seen.routes.get(key) == home)
+        for _ in range(self.samples):
+            before, _ = self.lab.faults.fault("carrier", [link["name"], near["idc"]])
+            self.expect("the route moved", lambda: self.seen.routes[key] not in ("", home))
+            lost = self.seen.first_change(before, "carrier", (near["idc"], home), lambda up: not up)
+            self.note("own carrier lost -> effective route",
+                      max(0.0, self.seen.first_change(before, "route", key, lambda d: d not in ("", home)) - lost))
+            self.lab.faults.repair("carrier", [link["name"], near["idc"]])
+            self.expect("the route is back", lambda: self.seen.routes[key] == home)
+            self.seen.sleep(0.3)
+        self.watch_again()
+        self.whole()
+
+    # IDCs.
+
+    def _roles(self):
+        leader = self.lab.spillway.leader()
+        if leader is None:
+            raise NotSeen("nobody leads")
+        serving = [i["name"] for i in self.fleet.idcs if i["name"] != leader and self.fleet.entrances_of(idc=i["name"])]
+        return leader, serving[-1]
+
+    def _moving(self, victim):
+        """Names that the victim serves now and need not keep: (server, name)."""
+        names = [self.fleet.answer_name(v, s) for s in self.fleet.services if not s["stateful"] for v in self.fleet.views]
+        servers = [s["name"] for s in self.fleet.dns_servers if s["idc"] != victim]
+        return [(server, n) for server in servers for n in names
+                if victim in self.seen.idcs_of(self.seen.dns.get((server, n)))]
+
+    def idc(self):
+        """An IDC loses power. Detection, confirmation, decision and DNS are told apart by the leader's own log."""
+        software = {s["name"]: ("knot", "bind")[i % 2] for i, s in enumerate(self.fleet.dns_servers)}
+        for _ in range(self.samples):
+            leader, victim = self._roles()
+            moving, whole = self._moving(victim), dict(self.seen.dns)
+            if not moving:
+                raise NotSeen(f"{victim} serves nothing that could move")
+            before, _ = self.lab.faults.fault("idc-dead", [victim])
+            gone = lambda answer: bool(answer) and victim not in self.seen.idcs_of(answer)
+            self.expect(f"{victim} left every answer", lambda: all(gone(self.seen.dns[k]) for k in moving))
+            right = {}
+            for server, name in moving:
+                t = self.seen.first_change(before, "dns", (server, name), gone) - before
+                right.setdefault(server, []).append(t)
+            for server, times in right.items():
+                self.note(f"IDC dead -> first correct answer, {software[server]}", min(times))
+                self.note(f"IDC dead -> every answer correct, {software[server]}", max(times))
+            self._breakdown(leader, before, {s: min(t) for s, t in right.items()}, software)
+            self._restore(leader, victim, whole)
+
+    def _breakdown(self, leader, before, right, software):
+        decided = self._decided_at(leader, before)
+        if decided is None:
+            return
+        confirm = self.fleet.policy_s("confirmation")
+        self.note("  confirmation window (stated)", confirm)
+        self.note("  detection and decision: fault -> decided, less the window", decided - before - confirm)
+        for server, t in right.items():
+            self.note(f"  decided -> first correct answer, {software[server]}", before + t - decided)
+
+    def _decided_at(self, leader, after):
+        """CLOCK_MONOTONIC of the leader's first rescue after an instant, from its log's wall time."""
+        offset = time.time() - time.monotonic()
+        with open(self.lab.processes.log_path(f"spillwayd-{leader}"), encoding="utf-8", errors="replace") as log:
+            for line in log:
+                found = re.match(r"ts=(\S+)Z .*event=decided .*", line)
+                if found and "rescue" in line:
+                    t = wall(found.group(1)) - offset
+                    if t > after:
+                        return t
+        return None
+
+    def _restore(self, leader, victim, whole):
+        self.lab.faults.repair("idc-dead", [victim])
+        done, deadline = None, time.monotonic() + WAIT_S
+        while time.monotonic() < deadline:
+            self.seen.poll()
+            incident = find_incident(self.lab.spillway.status(leader), victim)
+            if incident is not None:
+                done = self.lab.spillway.cli(leader, "approve", str(incident), "--reason", "next sample")
+                if done.returncode == 0:
+                    break
+            time.sleep(0.2)
+        if done is None or done.returncode != 0:
+            raise NotSeen(f"the incident on {victim} was not approved: {done.stderr.strip() if done else 'none is open'}")
+        same = lambda: all(self.seen.idcs_of(self.seen.dns[k]) == self.seen.idcs_of(v) for k, v in whole.items())
+        self.expect("every answer is back", same)
+        self.expect("every feature is back", lambda: not any(self.seen.features.values()))
+        self.seen.sleep(0.5)
+
+    def blips(self):
+        """Twenty blips of half the confirmation window: nothing may be drained."""
+        _, victim = self._roles()
+        half = self.fleet.policy_s("confirmation") / 2
+        begin = time.monotonic()
+        for _ in range(20):
+            self.lab.faults.fault("idc-isolated", [victim])
+            self.seen.sleep(half)
+            self.lab.faults.repair("idc-isolated", [victim])
+            self.seen.sleep(half)
+        self.seen.sleep(1)
+        drained = [c for c in self.seen.changes_since(begin, "dns") if c["new"] and c["old"]]
+        self.results["blips of half the window that drained"] = [len(drained), 20]
+        if drained:
+            raise NotSeen(f"{len(drained)} answers changed during the blips")
+
+
+def wall(text):
+    """Seconds since 1970 of an ISO 8601 time in UTC."""
+    main, _, fraction = text.partition(".")
+    return time.mktime(time.strptime(main, "%Y-%m-%dT%H:%M:%S")) - time.timezone + float("0." + (fraction or "0"))
+
+
+def report(results):
+    for name, samples in results.items():
+        if name.startswith("blips"):
+            print(f"{name}: {samples[0]} of {samples[1]}")
+            continue
+        ms = sorted(1000 * s for s in samples)
+        print(f"{name:62} n {len(ms):3}  median {statistics.median(ms):8.1f}  "
+              f"p95 {ms[min(len(ms) - 1, len(ms) * 95 // 100)]:8.1f}  max {ms[-1]:8.1f} ms")
+
+
+def main():
+    p = argparse.ArgumentParser(prog="disaster.py", description=__doc__.split("\n\n")[0].split(": ", 1)[1])
+    p.add_argument("--build", required=True, metavar="DIR")
+    p.add_argument("--run", default=DEFAULT_RUN, metavar="DIR")
+    p.add_argument("--samples", type=int, default=30)
+    p.add_argument("--confirmation", default="2s", help="confirmation window (default 2s, shortest 150ms)")
+    p.add_argument("--only", default="blackhole,carrier,idc,blips", help="which, separated by commas")
+    p.add_argument("--json", metavar="FILE")
+    args = p.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    fleet = fleet_with(DEFAULT_FLEET, QUICK | {"confirmation": args.confirmation})
+    lab, bench, failed = None, None, None
+    try:
+        lab = Lab.up(args.run, fleet, args.build, 0.25, {}, True)
+        bench = Bench(lab, args.samples)
+        bench.whole()
+        bench.seen.sleep(3 + lab.fleet.policy_s("cold_start"))
+        for name in args.only.split(","):
+            print(f"... {name}", flush=True)
+            getattr(bench, name)()
+    except NotSeen as error:
+        failed = error
+    finally:
+        if bench:
+            report(bench.results)
+            if args.json:
+                with open(args.json, "w", encoding="utf-8") as file:
+                    json.dump(bench.results, file, indent=1)
+        Lab.down(args.run)
+        os.unlink(fleet)
+    if failed:
+        print(f"disaster.py: {failed}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except LabError as error:
+        print(f"disaster.py: {error}", file=sys.stderr)
+        sys.exit(1)
