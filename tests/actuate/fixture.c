@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include "config/fleet_config.h"
+#include "config/settings.h"
 
 #include <check.h>
 #include <stdlib.h>

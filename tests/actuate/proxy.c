@@ -167,3 +167,42 @@ void proxy_stop(struct proxy *p)
 {
     uv_close((uv_handle_t *)&p->listener, NULL);
 }
+
+static uint8_t datagram[65536];
+
+static void on_udp_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    (void)handle;
+    (void)suggested;
+    *buf = uv_buf_init((char *)datagram, sizeof(datagram));
+}
+
+static void on_datagram(uv_udp_t *relay, ssize_t n, const uv_buf_t *buf,
+                        const struct sockaddr *from, unsigned flags)
+{
+    (void)flags;
+    if (n <= 0 || from == NULL)
+        return;
+    struct sockaddr_in in = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)(uintptr_t)relay->data)};
+    in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    ssize_t got = -1;
+    if (connect(fd, (struct sockaddr *)&in, sizeof(in)) == 0 &&
+        send(fd, buf->base, (size_t)n, 0) == n)
+        got = recv(fd, datagram, sizeof(datagram), 0);
+    close(fd);
+    uv_buf_t reply = uv_buf_init((char *)datagram, got > 0 ? (unsigned)got : 0);
+    if (got > 0)
+        uv_udp_try_send(relay, &reply, 1, from);
+}
+
+void udp_relay_start(uv_udp_t *relay, uv_loop_t *loop, uint16_t port, uint16_t server_port)
+{
+    struct sockaddr_in in;
+    uv_ip4_addr("127.0.0.1", port, &in);
+    uv_udp_init(loop, relay);
+    relay->data = (void *)(uintptr_t)server_port;
+    ck_assert_int_eq(uv_udp_bind(relay, (struct sockaddr *)&in, 0), 0);
+    uv_udp_recv_start(relay, on_udp_alloc, on_datagram);
+}

@@ -31,5 +31,7 @@ struct proxy {
 
 void proxy_start(struct proxy *p, uv_loop_t *loop, uint16_t server_port);
 void proxy_stop(struct proxy *p);
+/* UDP on `port` is answered by the server on another port. Close the handle to end it. */
+void udp_relay_start(uv_udp_t *relay, uv_loop_t *loop, uint16_t port, uint16_t server_port);
 
 #endif
