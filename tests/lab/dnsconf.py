@@ -64,9 +64,10 @@ server:
     target-fetch-policy: "0 0 0 0 0"
     rrset-roundrobin: yes
     # A primary dies with its IDC. Asking the quickest one with short timeouts keeps that from
-    # costing users a second (the defaults do); lab distances make 100 ms plenty.
+    # costing users a second, as the defaults do.
     infra-cache-min-rtt: 50
-    infra-cache-max-rtt: 100
+    infra-cache-max-rtt: 500
+    infra-keep-probing: yes
     infra-host-ttl: 60
     fast-server-permil: 1000
     fast-server-num: 1
@@ -125,7 +126,8 @@ class Dns:
             argv = [self._binary("knotd"), "-c", conf]
         else:
             argv = [self._binary("named"), "-f", "-g", "-n", "1", "-c", conf]
-        self.processes.start(name, netns, argv, idc=idc)
+        pidfile = os.path.join(where, "knotd.pid" if software == "knot" else "named.pid")
+        self.processes.start(name, netns, argv, idc=idc, pidfile=pidfile)
 
     def _zone(self, servers):
         """The fleet's zone before Spillway has written anything: SOA and name servers."""

@@ -74,23 +74,26 @@ class Processes:
     def log_path(self, name):
         return os.path.join(self.run_dir, "log", name + ".log")
 
-    def start(self, name, netns, argv, *, unprivileged=False, caps=(), idc=None, cwd=None):
-        """Starts a process and notes it. caps: ambient capabilities of an unprivileged one."""
+    def start(self, name, netns, argv, *, unprivileged=False, caps=(), idc=None, pidfile=None):
+        """Starts a process and notes it. caps: ambient capabilities of an unprivileged one. pidfile: one that it writes
+        and that would keep it from starting again after a kill."""
         if unprivileged:
             drop = ["setpriv", f"--reuid={UNPRIVILEGED}", f"--regid={UNPRIVILEGED}", "--clear-groups"]
             if caps:
                 drop += [f"--inh-caps={','.join('+' + c for c in caps)}",
                          f"--ambient-caps={','.join('+' + c for c in caps)}"]
             argv = [*drop, "--", *argv]
-        self.state["processes"][name] = {"netns": netns, "argv": argv, "idc": idc, "cwd": cwd or self.run_dir}
+        self.state["processes"][name] = {"netns": netns, "argv": argv, "idc": idc, "pidfile": pidfile}
         self.restart(name)
 
     def restart(self, name):
         """Starts a noted process again, exactly as it was started first."""
         process = self.state["processes"][name]
+        if process["pidfile"] and os.path.exists(process["pidfile"]):
+            os.unlink(process["pidfile"])
         with open(self.log_path(name), "ab") as log:
             child = subprocess.Popen(enter(process["netns"], process["argv"]), stdin=subprocess.DEVNULL, stdout=log,
-                                     stderr=log, cwd=process["cwd"], start_new_session=True)
+                                     stderr=log, cwd=self.run_dir, start_new_session=True)
         process["pid"], process["ticks"] = child.pid, start_ticks(child.pid)
         self.save()
 

@@ -9,7 +9,7 @@
 struct file_watch {
     const char *idc, *path;
     struct stat seen; /* of the state read last */
-    bool told;
+    bool told, there;
     char off[WATCH_TEXT];
 };
 
@@ -43,11 +43,12 @@ void file_watch_poll(struct file_watch *w)
                    out */
     }
     w->seen = now;
-    if (w->told && strcmp(off, w->off) == 0) {
+    if (w->told && there == w->there && strcmp(off, w->off) == 0) {
         return;
     }
     snprintf(w->off, sizeof(w->off), "%s", off);
     w->told = true;
+    w->there = there;
     printf("{\"t\":%jd,\"kind\":\"features\",\"idc\":\"%s\",\"there\":%s,\"off\":\"%s\"}\n",
            (intmax_t)lab_now_us(), w->idc, there ? "true" : "false", off);
 }
