@@ -82,16 +82,26 @@ static int connect_now(struct route_client *c)
     return OK;
 }
 
-/* The bytes leave now; a failure is told from the loop. */
+static bool send_now(struct route_client *c, const struct job *job)
+{
+    if (send(c->fd, job->bytes, job->size, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)job->size)
+        return true;
+    disconnect(c);
+    return false;
+}
+
+/* The bytes leave now; a failure is told from the loop. A connection from before may be dead
+ * already, because the helper was started again: then a new one is tried at once. */
 static void send_job(struct route_client *c, struct job *job)
 {
     assert(c->flying == NULL);
     c->flying = job;
-    c->failure = connect_now(c);
-    if (c->failure == OK &&
-        send(c->fd, job->bytes, job->size, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)job->size) {
-        disconnect(c);
-        c->failure = ERR_UNAVAILABLE;
+    if (c->fd < 0 || !send_now(c, job)) {
+        c->failure = connect_now(c);
+        if (c->failure == OK && !send_now(c, job))
+            c->failure = ERR_UNAVAILABLE;
+    } else {
+        c->failure = OK;
     }
     uv_update_time(c->loop);
     uv_timer_start(&c->deadline, on_deadline,

@@ -69,6 +69,7 @@ int kernel_open(const struct policy_of_routes *policy, struct kernel **ret_kerne
     if (k == NULL)
         return ERR_MEMORY;
     k->policy = policy;
+    k->sequence = 1;
     k->command = nl_socket_alloc();
     k->events = nl_socket_alloc();
     int status = k->command != NULL && k->events != NULL ? open_command(k) : ERR_MEMORY;
@@ -176,11 +177,10 @@ static int apply_batch(struct kernel *k, struct rib *rib, const struct rib_step 
 {
     struct batch b = {0};
     bool failed[BATCH_STEPS] = {0};
-    uint32_t first = nl_socket_use_seq(k->command);
+    uint32_t first = k->sequence;
+    k->sequence += count;
     for (uint32_t i = 0; i < count; i++) {
         put_step(&b, k, &rib->rows[steps[i].row].prefix, &steps[i], first + i, i == count - 1);
-        if (i > 0)
-            nl_socket_use_seq(k->command);
     }
     if (send(nl_socket_get_fd(k->command), b.bytes, b.size, 0) != (ssize_t)b.size)
         return ERR_IO;

@@ -14,7 +14,9 @@ struct kernel {
     const struct policy_of_routes *policy;
     struct nl_sock *command; /* requests and their acknowledgements */
     struct nl_sock *events;
-    bool touched; /* set while events are read */
+    uint32_t sequence; /* of batches, which libnl does not see; its own begin at the wall clock's
+                          seconds */
+    bool touched;      /* set while events are read */
 };
 
 /* One route of our table, as dumped. */
