@@ -14,6 +14,7 @@
 enum {
     LINKS_EVENTS = 64,
     DRAIN_MAX = 16, /* batches taken from one socket at once: then others have their turn */
+    CLOCK_STEP_US = 20 * 1000,
     ROLE_SENDER = 0,
     ROLE_REFLECTOR = 1,
 };
@@ -238,16 +239,26 @@ int links_fd(const struct links *l)
     return l->epoll;
 }
 
+/* The wall clock began before the packet was handed to the kernel, the mono clock after: the first
+ * is right unless it was stepped meanwhile, which the second tells. Never 0, which means unknown.
+ */
+static uint32_t round_trip_us(const struct stamp_reply *r, int64_t mono_us)
+{
+    int64_t round = r->round_us;
+    if (round < mono_us || round > mono_us + CLOCK_STEP_US)
+        round = mono_us;
+    int64_t rtt = round - r->dwell_us;
+    return rtt < 1 ? 1 : rtt < UINT32_MAX ? (uint32_t)rtt : UINT32_MAX;
+}
+
 static void take_reply(struct watched_link *w, const struct stamp_reply *r, struct mono now)
 {
     struct stamp_stats *stats = stamp_stats(w->stamp);
     const struct stamp_request *request = &r->answer.request;
     const struct path_packet *packet = &w->path.packets[request->seq % PATH_WINDOW];
-    int64_t rtt = mono_diff_us(r->arrived, packet->sent) - r->dwell_us;
-    if (rtt < 0)
-        rtt = 0;
-    switch (path_reply(&w->path, request->seq, r->answer.seq, request->timestamp, r->arrived,
-                       rtt < UINT32_MAX ? (uint32_t)rtt : UINT32_MAX, now)) {
+    uint32_t rtt = round_trip_us(r, mono_diff_us(r->arrived, packet->sent));
+    switch (path_reply(&w->path, request->seq, r->answer.seq, request->timestamp, r->arrived, rtt,
+                       now)) {
     case PATH_ANSWERED: stats->answered++; break;
     case PATH_REPLAYED: stats->replayed++; break;
     case PATH_FOREIGN: stats->foreign++; break;

@@ -295,6 +295,8 @@ uint32_t stamp_receive(struct stamp *s, struct stamp_io *io, struct stamp_reply 
         struct arrival arrival = arrival_of(&io->messages[i].msg_hdr, wall);
         int64_t waited = timespec_diff_us(wall, arrival.wall);
         reply->arrived = mono_add(now, waited > 0 ? -waited : 0);
+        reply->round_us =
+            stamp_time_diff_us(stamp_time(arrival.wall), reply->answer.request.timestamp);
         int64_t dwell = stamp_time_diff_us(reply->answer.timestamp, reply->answer.received);
         reply->dwell_us = dwell > 0 ? dwell : 0;
         good++;

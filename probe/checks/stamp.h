@@ -37,6 +37,7 @@ struct stamp;
 struct stamp_reply {
     struct stamp_answer answer;
     struct mono arrived; /* by the kernel, on the mono clock */
+    int64_t round_us;    /* from the timestamp in our packet until then, by the wall clock */
     int64_t dwell_us;    /* the reflector's own time by its own clock; never negative */
 };
 

@@ -158,7 +158,19 @@ struct loss {
     uint32_t judged, out, in;
 };
 
-static struct loss window_loss(const struct path *p)
+/* An unanswered packet whose way no answer has told yet: if the peer was heard since, or not yet
+ * long enough ago to be missed, what it sends still arrives, so ours got lost. */
+static enum packet_way guess_way(const struct path *p, const struct path_packet *packet,
+                                 struct mono now)
+{
+    int64_t missed_us = p->policy.interval_us + p->policy.interval_us / 2;
+    if (!p->heard)
+        return WAY_IN;
+    bool heard = p->heard_at.us >= packet->sent.us || mono_diff_us(now, p->heard_at) < missed_us;
+    return heard ? WAY_OUT : WAY_IN;
+}
+
+static struct loss window_loss(const struct path *p, struct mono now)
 {
     struct loss loss = {0};
     uint32_t span = p->judged_seq - p->window_seq;
@@ -172,10 +184,8 @@ static struct loss window_loss(const struct path *p)
         if (packet->fate != PACKET_LOST)
             continue;
         enum packet_way way = packet->way;
-        if (way == WAY_UNKNOWN) {
-            int64_t heard_after = mono_diff_us(p->heard_at, packet->sent);
-            way = p->heard && heard_after > -2 * p->policy.interval_us ? WAY_OUT : WAY_IN;
-        }
+        if (way == WAY_UNKNOWN)
+            way = guess_way(p, packet, now);
         loss.out += way == WAY_OUT;
         loss.in += way == WAY_IN;
     }
@@ -187,9 +197,9 @@ static uint32_t share_ppm(uint32_t part, uint32_t whole)
     return whole == 0 ? 0 : (uint32_t)((uint64_t)part * PPM / whole);
 }
 
-static enum health health_by_loss(const struct path *p)
+static enum health health_by_loss(const struct path *p, struct mono now)
 {
-    struct loss loss = window_loss(p);
+    struct loss loss = window_loss(p, now);
     uint32_t worse = share_ppm(loss.out > loss.in ? loss.out : loss.in, loss.judged);
     uint32_t bound = p->policy.degraded_ppm;
     if (p->track.health == HEALTH_DEGRADED)
@@ -228,7 +238,7 @@ static bool decide(struct path *p, struct mono now)
     case HEALTH_DOWN: need = track_good_run(&p->track, 2 * p->policy.losses, now); break;
     case HEALTH_UNKNOWN: break;
     case HEALTH_UP:
-    case HEALTH_DEGRADED: return track_set(&p->track, health_by_loss(p), now, now);
+    case HEALTH_DEGRADED: return track_set(&p->track, health_by_loss(p, now), now, now);
     }
     if (p->good_run < need)
         return false;
@@ -289,7 +299,7 @@ bool path_due(const struct path *p, struct mono *ret_due)
 
 void path_observe(struct path *p, struct mono now, struct observation *ret)
 {
-    struct loss loss = window_loss(p);
+    struct loss loss = window_loss(p, now);
     *ret = (struct observation){
         .health = p->track.health,
         .held_us = track_held_us(&p->track, now),

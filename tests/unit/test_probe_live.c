@@ -1,0 +1,225 @@
+/* test_probe_live.c: real probes on real packets between two network namespaces. */
+#include "probe_stage.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct stage stage;
+
+/* Targets of Beijing in the example fleet: links beijing-shanghai, beijing-shenzhen, two uplinks,
+ * then the entrances in order. */
+enum { LINK_SHANGHAI = 0, LINK_ABSENT = 1, ENTRANCE_BEIJING = 4, ENTRANCE_SHANGHAI = 5 };
+
+static enum health health_of(const struct stage *s, int target)
+{
+    return s->observed[target].health;
+}
+
+static bool link_up(const struct stage *s)
+{
+    return health_of(s, LINK_SHANGHAI) == HEALTH_UP;
+}
+static bool link_unknown(const struct stage *s)
+{
+    return health_of(s, LINK_SHANGHAI) == HEALTH_UNKNOWN;
+}
+static bool link_lost_out(const struct stage *s)
+{
+    const struct observation *o = &s->observed[LINK_SHANGHAI];
+    return o->health == HEALTH_DOWN && o->loss_out_ppm > 0;
+}
+static bool all_known(const struct stage *s)
+{
+    return link_up(s) && s->observed[LINK_SHANGHAI].rtt_us > 0 &&
+           health_of(s, LINK_ABSENT) == HEALTH_DOWN &&
+           health_of(s, ENTRANCE_BEIJING) == HEALTH_UP &&
+           health_of(s, ENTRANCE_SHANGHAI) == HEALTH_DOWN;
+}
+
+static bool entrance_degraded(const struct stage *s)
+{
+    return health_of(s, ENTRANCE_BEIJING) == HEALTH_DEGRADED;
+}
+static bool entrance_down(const struct stage *s)
+{
+    return health_of(s, ENTRANCE_BEIJING) == HEALTH_DOWN;
+}
+
+/* A service with a health page, in the namespace of A; it answers 200, or 503 when broken. */
+static _Atomic bool broken;
+
+static void *serve_one(void *context)
+{
+    int fd = (int)(intptr_t)context;
+    char request[1024];
+    while (recv(fd, request, sizeof(request), 0) > 0) {
+        static const char good[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        static const char bad[] = "HTTP/1.1 503 Sorry\r\nContent-Length: 0\r\n\r\n";
+        const char *answer = broken ? bad : good;
+        if (send(fd, answer, strlen(answer), MSG_NOSIGNAL) < 0)
+            break;
+    }
+    close(fd);
+    return NULL;
+}
+
+static void *serve_all(void *context)
+{
+    int listener = (int)(intptr_t)context;
+    int fd;
+    while ((fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+        pthread_t thread;
+        pthread_create(&thread, NULL, serve_one, (void *)(intptr_t)fd);
+        pthread_detach(thread);
+    }
+    return NULL;
+}
+
+static void start_service(void)
+{
+    int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    int there = open("/run/netns/sw-probe-a", O_RDONLY | O_CLOEXEC);
+    ck_assert_int_eq(setns(there, CLONE_NEWNET), 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(8080)};
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&any, sizeof(any)), 0);
+    ck_assert_int_eq(listen(fd, 64), 0);
+    ck_assert_int_eq(setns(here, CLONE_NEWNET), 0);
+    close(here);
+    close(there);
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, serve_all, (void *)(intptr_t)fd), 0);
+    pthread_detach(thread);
+}
+
+static void cut(const char *netns, const char *interface, bool on)
+{
+    stage_run("ip netns exec %s nft %s element inet t cut '{ %s }'", netns, on ? "add" : "delete",
+              interface);
+}
+
+START_TEST(test_links)
+{
+    int64_t held = 0;
+    ck_assert(stage_report(&stage, all_known, 20000));
+    ck_assert(stage_edge(&stage, STAGE_B, false, 5000, &held));
+
+    /* Both ends see a cut, since its first lost packet, and its end. */
+    cut("sw-probe-a", "to-shanghai", true);
+    cut("sw-probe-b", "to-beijing", true);
+    for (int i = 0; i < STAGE_SIDES; i++) {
+        ck_assert(stage_edge(&stage, i, true, 5000, &held));
+        ck_assert_int_ge(held, 100 * US_PER_MS); /* two intervals and a bit: never sooner */
+    }
+    cut("sw-probe-a", "to-shanghai", false);
+    cut("sw-probe-b", "to-beijing", false);
+    for (int i = 0; i < STAGE_SIDES; i++)
+        ck_assert(stage_edge(&stage, i, false, 5000, &held));
+    ck_assert(stage_report(&stage, link_up, 5000));
+
+    /* One way: A's packets die at B, B's arrive at A. A says: the way out. */
+    cut("sw-probe-b", "to-beijing", true);
+    ck_assert(stage_report(&stage, link_lost_out, 5000));
+    ck_assert_uint_eq(stage.observed[LINK_SHANGHAI].loss_in_ppm, 0);
+    cut("sw-probe-b", "to-beijing", false);
+    ck_assert(stage_report(&stage, link_up, 5000));
+
+    /* Carrier: both ends at once. */
+    while (stage_edge(&stage, STAGE_A, true, 100, &held))
+        continue;
+    stage_run("ip -n sw-probe-b link set to-beijing down");
+    ck_assert(stage_edge(&stage, STAGE_A, true, 5000, &held));
+    stage_run("ip -n sw-probe-b link set to-beijing up");
+    ck_assert(stage_report(&stage, link_up, 20000));
+}
+END_TEST
+
+START_TEST(test_probe_gone_is_no_cut)
+{
+    int64_t held = 0;
+    ck_assert(stage_report(&stage, link_up, 20000));
+    while (stage_edge(&stage, STAGE_A, true, 100, &held))
+        continue;
+    ck_assert_int_eq(stage_stop(&stage, STAGE_B), 0);
+    ck_assert(stage_report(&stage, link_unknown, 10000));
+    ck_assert(!stage_edge(&stage, STAGE_A, true, 1000, &held));
+    stage_start(&stage, STAGE_B);
+    ck_assert(stage_report(&stage, link_up, 10000));
+}
+END_TEST
+
+START_TEST(test_service_dies)
+{
+    ck_assert(stage_report(&stage, all_known, 20000));
+    stage_run("ip -n sw-probe-a addr del 198.51.100.3/32 dev lo"); /* one address of four */
+    ck_assert(stage_report(&stage, entrance_degraded, 10000));
+    broken = true;
+    ck_assert(stage_report(&stage, entrance_down, 10000));
+    broken = false;
+    ck_assert(stage_report(&stage, entrance_degraded, 10000));
+    stage_run("ip -n sw-probe-a addr add 198.51.100.3/32 dev lo");
+    ck_assert(stage_report(&stage, all_known, 10000));
+}
+END_TEST
+
+static uint64_t first_incarnation;
+static bool newer_incarnation(const struct stage *s)
+{
+    return s->report.incarnation > first_incarnation && link_up(s);
+}
+
+START_TEST(test_restart_without_daemon)
+{
+    ck_assert(stage_report(&stage, link_up, 20000));
+    first_incarnation = stage.report.incarnation;
+    ck_assert_int_eq(stage_stop(&stage, STAGE_A), 0);
+    stage_daemons_away(&stage);
+    stage_start(&stage, STAGE_A);
+    ck_assert(stage_report(&stage, newer_incarnation, 20000));
+}
+END_TEST
+
+static void up(void)
+{
+    stage_up(&stage);
+    broken = false;
+    start_service();
+    stage_start(&stage, STAGE_A);
+    stage_start(&stage, STAGE_B);
+}
+
+static void down(void)
+{
+    stage_down(&stage);
+}
+
+int main(void)
+{
+    const char *missing = stage_missing();
+    if (missing != NULL) {
+        printf("skipped: %s\n", missing);
+        return 77; /* meson: skipped */
+    }
+    Suite *suite = suite_create("probe-live");
+    TCase *c = tcase_create("live");
+    tcase_set_timeout(c, 100);
+    tcase_add_checked_fixture(c, up, down);
+    tcase_add_test(c, test_links);
+    tcase_add_test(c, test_probe_gone_is_no_cut);
+    tcase_add_test(c, test_service_dies);
+    tcase_add_test(c, test_restart_without_daemon);
+    suite_add_tcase(suite, c);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
