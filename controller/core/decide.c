@@ -191,6 +191,15 @@ static int propose_rescue(struct work *w)
     return OK;
 }
 
+/* The plan in force asks for more than there is: the capacity guard sheds what has to go. */
+static void propose_shed(struct work *w)
+{
+    plan_copy(&w->to, &w->o.c->plan);
+    w->guards.count = 0;
+    guard_check(&w->o, DECIDE_SHED, &w->planner.load, &w->to, &w->guards);
+    w->purpose = answers_or_tiers_differ(&w->o.c->plan, &w->to) ? DECIDE_SHED : 0;
+}
+
 static bool any_recovering(const struct casebook *cases)
 {
     bool any = false;
@@ -268,7 +277,7 @@ static int propose_return(struct work *w)
     return OK;
 }
 
-/* A demotion or promotion only raises or lowers tiers; what core alone overloads is an incident. */
+/* What core alone overloads is an incident. */
 static void note_overload(struct work *w)
 {
     guard_overloads(&w->o, &w->to, &w->planner.load, w->overloaded);
@@ -373,6 +382,9 @@ int decide(const struct control *c, const struct evidence *evidence, const struc
     cases_recover(&w.cases, &w.o);
     outlook_fill(&w.o, &w.cases);
     status = propose_rescue(&w);
+    if (status == OK && w.purpose == 0) {
+        propose_shed(&w);
+    }
     if (status == OK && w.purpose == 0) {
         status = propose_return(&w);
     }

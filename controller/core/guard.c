@@ -210,7 +210,7 @@ static void check_capacity(struct check_run *g, uint16_t s)
     const struct fleet *f = g->o->f;
     for (uint16_t e = over_capacity(g, s); e != FLEET_NONE; e = over_capacity(g, s)) {
         tell(g, GUARD_CAPACITY, false, place_of(f, e));
-        if (!is_rescue(g->purpose)) {
+        if (!is_rescue(g->purpose) && g->purpose != DECIDE_SHED) {
             drop_service(g, s);
             return;
         }
@@ -254,7 +254,10 @@ void guard_overloads(const struct outlook *o, const struct plan *p, struct load 
     for (uint16_t s = 0; s < f->service_count; s++) {
         load_compute(f, p, s, NULL, load);
         for (uint16_t e = 0; e < f->entrance_count; e++) {
-            if (f->entrances[e].service == s && !o->out[e] && !load_fits(f, load, e, 0, 0)) {
+            uint8_t limit = *plan_tier_limit(p, f->idcs[f->entrances[e].idc].region, s);
+            bool core_only = tier_below(&f->services[s], limit) == limit;
+            if (f->entrances[e].service == s && !o->out[e] && core_only &&
+                !load_fits(f, load, e, 0, 0)) {
                 ret_over[(size_t)s * f->idc_count + f->entrances[e].idc] = true;
             }
         }

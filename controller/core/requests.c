@@ -1,0 +1,121 @@
+/* requests.c: sending operators' commands until they are read back. */
+#include "core/requests.h"
+
+#include <string.h>
+
+#define GIVE_UP_US (60 * US_PER_SEC) /* later the fold would refuse it anyway */
+
+static void reply(struct out *o, const struct request_id *id, int status, int64_t offset)
+{
+    struct effect *e = out_effect(o, EFFECT_REPLY);
+    if (e != NULL) {
+        e->reply.request = *id;
+        e->reply.status = status;
+        e->reply.offset = offset;
+    }
+}
+
+static bool same_id(const struct request_id *a, const struct request_id *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+static const struct request_state *answered(const struct control *c, const struct request_id *id)
+{
+    for (uint32_t i = 0; i < CONTROL_MAX_REQUESTS; i++) {
+        if (c->requests[i].offset != 0 && same_id(&c->requests[i].id, id)) {
+            return &c->requests[i];
+        }
+    }
+    return NULL;
+}
+
+void requests_take(struct requests *q, struct out *o, const struct operator_record *command)
+{
+    const struct request_state *before = answered(o->control, &command->request);
+    struct request *room = NULL;
+    if (before != NULL) {
+        reply(o, &command->request, before->status, (int64_t)before->offset);
+        return;
+    }
+    for (uint32_t i = 0; i < REQUESTS_MAX; i++) {
+        struct request *r = &q->at[i];
+        if (r->used && same_id(&r->command.request, &command->request)) {
+            return; /* under way */
+        }
+        room = r->used ? room : r;
+    }
+    if (room == NULL || o->me == FLEET_NONE) {
+        reply(o, &command->request, room == NULL ? ERR_BUSY : ERR_UNAVAILABLE, -1);
+        return;
+    }
+    *room = (struct request){.used = true,
+                             .command = *command,
+                             .base = o->control->applied,
+                             .log_time = o->control->log_time,
+                             .began = o->now,
+                             .sent = {INT64_MIN / 2}};
+}
+
+static int status_of(enum fold_void why)
+{
+    switch (why) {
+    case FOLD_ACCEPTED:
+    case FOLD_REQUEST_SEEN: return OK;
+    case FOLD_REQUEST_LATE: return ERR_TIMEOUT;
+    case FOLD_REQUEST_FLOOD: return ERR_BUSY;
+    case FOLD_REQUEST_REFUSED: return ERR_NOT_FOUND;
+    case FOLD_VERSION: return ERR_VERSION;
+    case FOLD_DUPLICATE:
+    case FOLD_FOREIGN_LOG:
+    case FOLD_NOT_FIRST:
+    case FOLD_LATE_CLAIM:
+    case FOLD_NOT_CANDIDATE:
+    case FOLD_NOT_LEADER:
+    case FOLD_OVERTAKEN:
+    case FOLD_UNKNOWN_REPLICA:
+    case FOLD_SKIPPED: return ERR_REFUSED;
+    }
+    return ERR_REFUSED;
+}
+
+void requests_folded(struct requests *q, struct out *o, const struct record *r, int64_t offset,
+                     enum fold_void why)
+{
+    for (uint32_t i = 0; i < REQUESTS_MAX; i++) {
+        struct request *p = &q->at[i];
+        /* A duplicate says nothing: its first copy was answered, or was overtaken and is resent. */
+        if (p->used && why != FOLD_DUPLICATE &&
+            same_id(&p->command.request, &r->operator.request)) {
+            p->used = false;
+            reply(o, &p->command.request, status_of(why), offset);
+        }
+    }
+}
+
+void requests_run(struct requests *q, struct out *o, bool writes)
+{
+    for (uint32_t i = 0; i < REQUESTS_MAX; i++) {
+        struct request *p = &q->at[i];
+        struct mono again = mono_add(p->sent, out_lease_us(o));
+        if (!p->used) {
+            continue;
+        }
+        if (is_due(mono_add(p->began, GIVE_UP_US), o->now)) {
+            p->used = false;
+            reply(o, &p->command.request, ERR_TIMEOUT, -1);
+            continue;
+        }
+        out_wake(o, mono_add(p->began, GIVE_UP_US));
+        struct effect *e = NULL;
+        if (writes && is_due(again, o->now) && (e = out_effect(o, EFFECT_APPEND)) != NULL) {
+            e->append = out_record(o, RECORD_OPERATOR, p->log_time);
+            e->append.base = p->base;
+            e->append.operator= p->command;
+            p->sent = o->now;
+        }
+        if (writes) {
+            out_wake(o, mono_add(p->sent, out_lease_us(o)));
+        }
+    }
+}

@@ -1,0 +1,31 @@
+/* requests.h: operators' commands on their way through the log, until the fold has answered them.
+ */
+#ifndef SPILLWAY_CORE_REQUESTS_H
+#define SPILLWAY_CORE_REQUESTS_H
+
+#include "core/out.h"
+
+enum { REQUESTS_MAX = 8 }; /* under way at once; one more is answered ERR_BUSY */
+
+struct request {
+    bool used;
+    struct operator_record command;
+    int64_t base; /* of the first try, and the log time there: they bound how late it may count */
+    struct logtime log_time;
+    struct mono began, sent;
+};
+
+struct requests {
+    struct request at[REQUESTS_MAX];
+};
+
+/* Takes a command; answers at once when it was folded before or there is no room. */
+void requests_take(struct requests *q, struct out *o, const struct operator_record *command);
+/* One of our OPERATOR records was read: answers it. */
+void requests_folded(struct requests *q, struct out *o, const struct record *r, int64_t offset,
+                     enum fold_void why);
+/* Sends what is due; answers ERR_TIMEOUT what the log did not show in time. writes: the log can be
+ * written. */
+void requests_run(struct requests *q, struct out *o, bool writes);
+
+#endif
