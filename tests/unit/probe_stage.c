@@ -310,5 +310,9 @@ bool stage_report(struct stage *s, bool (*good)(const struct stage *s), int time
     }
     printf("no such report within %d ms; the newest is %u targets, sequence %llu\n", timeout_ms,
            s->report.count, (unsigned long long)s->report.sequence);
+    for (uint32_t i = 0; i < s->report.count; i++)
+        printf("  %u: health %d, held %lld us, rtt %u us, loss %u out %u in\n", i,
+               (int)s->observed[i].health, (long long)s->observed[i].held_us, s->observed[i].rtt_us,
+               s->observed[i].loss_out_ppm, s->observed[i].loss_in_ppm);
     return false;
 }
