@@ -82,7 +82,7 @@ static bool has_family(const struct policy_of_routes *policy, uint8_t family)
 int kernel_ensure_rule(struct kernel *k)
 {
     for (uint8_t family = 4; family <= 6; family += 2) {
-        struct rules rules;
+        struct rules rules = {0};
         if (!has_family(k->policy, family))
             continue;
         int status = read_rules(k, kernel_family(family), &rules);
@@ -97,7 +97,7 @@ int kernel_ensure_rule(struct kernel *k)
 int kernel_flush_rules(struct kernel *k)
 {
     for (uint8_t family = 4; family <= 6; family += 2) {
-        struct rules rules;
+        struct rules rules = {0};
         int status = read_rules(k, kernel_family(family), &rules);
         if (status == OK && rules.ours)
             status = change_rule(k, kernel_family(family), RTM_DELRULE);
