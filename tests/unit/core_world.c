@@ -268,6 +268,9 @@ uint32_t world_run(struct world *w, int64_t total_us, int64_t step_us, uint32_t 
 
 void world_approve(struct world *w, uint32_t incident)
 {
+    struct record beat = {.kind = RECORD_HEARTBEAT, .writer = leader(w)};
+    beat.heartbeat.snapshot = -1;
+    fold(w, &beat);
     struct record r = {.kind = RECORD_OPERATOR};
     r.writer = (struct writer){w->fleet->idcs[0].partition, 1, ++w->sequence};
     r.operator.request.bytes[0] =(uint8_t) incident;
