@@ -189,6 +189,15 @@ TEST_PERMITTED(orders_and_reorders_hops)
     char text[256];
     output_of("ip rule show | grep -c 'lookup 100'", text, sizeof(text));
     ck_assert_str_eq(text, "1\n");
+    struct fence fence =
+        test_fence(1, 3, 1); /* fewer hops: the surplus goes, the other prefix stays */
+    struct route_target fewer = {1, {1, {link_named("beijing-shenzhen")}}};
+    ck_assert_int_eq(route_set(client, &world.fleet, &fence, &fewer, 1), OK);
+    ck_assert(waiter_wait(&waiter, 4));
+    ck_assert(routes_are("10.2.0.0/16 10.255.0.10 to-shenzhen 1\n"
+                         "10.3.0.0/16 10.255.0.10 to-shenzhen 1\n"
+                         "10.3.0.0/16 10.255.0.2 to-shanghai 2\n"));
+    ck_assert_int_eq(set_routes(test_fence(1, 4, 1), true), OK);
     /* Carrier is lost: the kernel itself takes the next hop. */
     stop_helper(SIGKILL);
     run("ip link set far-shanghai down");
@@ -243,10 +252,6 @@ TEST_PERMITTED(puts_back_and_leaves_others_alone)
         " exit 1");
     run("ip link set to-shanghai down && ip link set to-shanghai up"); /* takes its routes along */
     ck_assert(soon(routes_are, direct_routes));
-    /* A stranger's route at our metric is gone around, never replaced. */
-    run("ip route flush table 100 && ip route add 10.2.0.0/16 via 10.255.0.10 table 100 metric 1 "
-        "proto 77 || true");
-    ck_assert_int_eq(set_routes(test_fence(1, 2, 0), true), OK);
     stop_helper(SIGTERM);
     run("ip route add 198.51.100.0/24 via 10.255.0.2 table 100 proto 77");
     run("%s --fleet %s --idc beijing --flush", TEST_ROUTED, fleet_path);
@@ -258,6 +263,25 @@ TEST_PERMITTED(puts_back_and_leaves_others_alone)
               sizeof(text));
     ck_assert_ptr_nonnull(strstr(text, "198.51.100.0/24"));
     ck_assert_ptr_nonnull(strstr(text, "via 10.255.0.10"));
+}
+
+/* A stranger's route at our metric, of which the helper does not know yet, is gone around and not
+ * replaced. */
+TEST_PERMITTED(goes_around_a_strangers_route)
+{
+    kill(helper, SIGSTOP);
+    run("ip route add 10.2.0.0/16 via 10.255.0.10 table 100 metric 1 proto 77");
+    struct fence fence = test_fence(1, 1, 0);
+    struct route_target target = {1, {1, {link_named("beijing-shanghai")}}};
+    ck_assert_int_eq(route_set(client, &world.fleet, &fence, &target, 1), OK);
+    kill(helper, SIGCONT);
+    ck_assert(waiter_wait(&waiter, 1));
+    ck_assert_int_eq(waiter.last.status, OK);
+    ck_assert(routes_are(
+        "10.2.0.0/16 10.255.0.10 to-shenzhen 1\n10.2.0.0/16 10.255.0.2 to-shanghai 2\n"));
+    char text[256];
+    output_of("ip route show table 100 proto 77", text, sizeof(text));
+    ck_assert_ptr_nonnull(strstr(text, "metric 1"));
 }
 
 /* Law 5: whatever happens, a reader of the kernel's table never finds a prefix without a route. */
@@ -406,6 +430,7 @@ static Suite *suite(void)
     tcase_add_test(t, orders_and_reorders_hops);
     tcase_add_test(t, refuses_older_and_split_fences);
     tcase_add_test(t, puts_back_and_leaves_others_alone);
+    tcase_add_test(t, goes_around_a_strangers_route);
     tcase_add_test(t, never_leaves_a_prefix_bare);
     tcase_add_test(t, is_told_again_after_a_restart);
     tcase_add_test(t, admits_only_the_fleets_hops_and_prefixes);
