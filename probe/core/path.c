@@ -121,6 +121,7 @@ enum path_answer path_reply(struct path *p, uint32_t seq, uint32_t reflected_seq
         return PATH_FORGED;
     if (packet->fate == PACKET_ANSWERED)
         return PATH_REPLAYED;
+    p->refused = false; /* its reflector runs again */
     bool late = packet->fate == PACKET_LOST;
     packet->fate = PACKET_ANSWERED;
     packet->way = WAY_UNKNOWN;
