@@ -255,28 +255,38 @@ static int gateway_index(const struct fleet *f, uint16_t idc, uint16_t link,
     return OK;
 }
 
+/* The prefix with those of the hops that can carry its family. Without any, its routes are left as
+ * they are. */
+static int add_prefix(const struct prefix *prefix, const struct route_prefix *hops,
+                      struct route_request *r)
+{
+    struct route_prefix p = {.prefix = *prefix};
+    for (uint8_t i = 0; i < hops->count; i++) {
+        if (r->gateways[hops->gateways[i]].address.family == prefix->address.family)
+            p.gateways[p.count++] = hops->gateways[i];
+    }
+    if (p.count == 0)
+        return OK;
+    if (r->prefix_count == ROUTE_MAX_PREFIXES)
+        return ERR_INVALID;
+    r->prefixes[r->prefix_count++] = p;
+    return OK;
+}
+
 static int add_target(const struct fleet *f, uint16_t idc, const struct route_target *target,
                       struct route_request *r)
 {
     if (target->destination >= f->idc_count || target->destination == idc ||
         target->hops.count > FLEET_MAX_HOPS)
         return ERR_INVALID;
-    if (target->hops.count == 0)
-        return OK;
     struct route_prefix hops = {.count = target->hops.count};
-    for (uint8_t i = 0; i < hops.count; i++) {
-        int status = gateway_index(f, idc, target->hops.links[i], r, &hops.gateways[i]);
-        if (status != OK)
-            return status;
-    }
+    int status = OK;
+    for (uint8_t i = 0; status == OK && i < hops.count; i++)
+        status = gateway_index(f, idc, target->hops.links[i], r, &hops.gateways[i]);
     const struct idc *destination = &f->idcs[target->destination];
-    for (uint16_t i = 0; i < destination->prefix_count; i++) {
-        if (r->prefix_count == ROUTE_MAX_PREFIXES)
-            return ERR_INVALID;
-        hops.prefix = destination->prefixes[i];
-        r->prefixes[r->prefix_count++] = hops;
-    }
-    return OK;
+    for (uint16_t i = 0; status == OK && i < destination->prefix_count; i++)
+        status = add_prefix(&destination->prefixes[i], &hops, r);
+    return status;
 }
 
 static int encode(struct route_request *r, struct job **ret_job)

@@ -95,7 +95,7 @@ static uint8_t *reply_to(const struct dns_request *r, const struct dns_key *key,
     ldns_rr_free(ldns_pkt_tsig(packet));
     ldns_pkt_set_tsig(packet, NULL);
     ldns_pkt_set_qr(packet, true);
-    ldns_pkt_set_rcode(packet, rcode);
+    ldns_pkt_set_rcode(packet, (uint8_t)rcode);
     ldns_rr *txt = NULL;
     ck_assert_int_eq(
         ldns_rr_new_frm_str(&txt, "_fence.gslb.example. 0 IN TXT \"v=1 era=1\"", 0, NULL, NULL),

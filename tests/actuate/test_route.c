@@ -400,6 +400,49 @@ TEST_PERMITTED(admits_only_the_fleets_hops_and_prefixes)
     ck_assert_int_eq(set_routes(test_fence(1, 1, 0), true), OK);
 }
 
+/* The same over IPv6, by a fleet whose backbone speaks it. */
+TEST_PERMITTED(speaks_ipv6)
+{
+    for (uint16_t l = 0; l < world.fleet.link_count; l++) {
+        for (int e = 0; e < 2; e++) {
+            struct address *a = &world.fleet.links[l].end[e].address;
+            uint8_t last =
+                (uint8_t)(a->bytes[3] / 10 * 16 + a->bytes[3] % 10); /* as the file reads */
+            *a = (struct address){6, {0xfd, 0, 0xff, [13] = 0xff, [15] = last}};
+        }
+    }
+    for (uint16_t i = 0; i < world.fleet.idc_count; i++)
+        world.fleet.idcs[i].prefixes[0] = (struct prefix){{6, {0xfd, 0, 0, (uint8_t)(i + 1)}}, 32};
+    stop_helper(SIGTERM);
+    run("sed -i -E 's/address: 10\\.255\\.0\\.([0-9]+)/address: fd00:ff00::ff:\\1/;"
+        "s/prefixes: .10\\.([123])\\.0\\.0.16./prefixes: [\"fd00:\\1::\\/32\"]/' %s",
+        fleet_path);
+    run("ip address add fd00:ff00::ff:1/126 dev to-shanghai nodad");
+    run("ip address add fd00:ff00::ff:9/126 dev to-shenzhen nodad");
+    start_helper();
+    ck_assert_int_eq(set_routes(test_fence(1, 1, 0), true), OK);
+    ck_assert_int_eq(set_routes(test_fence(1, 1, 0), false), OK);
+    static const char expected[] = "fd00:2::/32 fd00:ff00::ff:10 to-shenzhen 1\n"
+                                   "fd00:2::/32 fd00:ff00::ff:2 to-shanghai 2\n"
+                                   "fd00:3::/32 fd00:ff00::ff:2 to-shanghai 1\n"
+                                   "fd00:3::/32 fd00:ff00::ff:10 to-shenzhen 2\n";
+    char text[1024];
+    static const char show[] = "ip -6 -o route show table 100 | awk '{print $1, $3, $5, $9}' | "
+                               "sort -k1,1 -k4,4n";
+    output_of(show, text, sizeof(text));
+    ck_assert_str_eq(text, expected);
+    run("ip -6 route flush table 100");
+    for (int i = 0; i < 100; i++) {
+        loop_run_ms(&loop, 30);
+        output_of(show, text, sizeof(text));
+        if (strcmp(text, expected) == 0)
+            break;
+    }
+    ck_assert_str_eq(text, expected);
+    output_of("ip -6 rule show | grep -c 'lookup 100'", text, sizeof(text));
+    ck_assert_str_eq(text, "1\n");
+}
+
 TEST_PERMITTED(keeps_one_capability)
 {
     char command[160], text[512];
@@ -434,6 +477,7 @@ static Suite *suite(void)
     tcase_add_test(t, never_leaves_a_prefix_bare);
     tcase_add_test(t, is_told_again_after_a_restart);
     tcase_add_test(t, admits_only_the_fleets_hops_and_prefixes);
+    tcase_add_test(t, speaks_ipv6);
     tcase_add_test(t, keeps_one_capability);
     suite_add_tcase(s, t);
     return s;

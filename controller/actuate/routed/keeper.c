@@ -100,6 +100,16 @@ int keeper_assert(struct keeper *k, uint32_t *ret_mended)
     return OK;
 }
 
+/* A prefix of the policy, over hops that can carry its family. */
+static bool prefix_is_fine(const struct keeper *k, const struct route_request *r, uint32_t index)
+{
+    const struct route_prefix *p = &r->prefixes[index];
+    bool fine = rib_find(&k->rib, &p->prefix) >= 0;
+    for (uint8_t i = 0; i < p->count; i++)
+        fine = fine && r->gateways[p->gateways[i]].address.family == p->prefix.address.family;
+    return fine;
+}
+
 /* Everything in the request must be in the policy, before anything is done. */
 static int check(const struct keeper *k, const struct route_request *r, uint16_t *ret_gateways,
                  char *detail, size_t detail_size)
@@ -107,16 +117,19 @@ static int check(const struct keeper *k, const struct route_request *r, uint16_t
     for (uint32_t i = 0; i < r->gateway_count; i++) {
         int index = policy_gateway(k->policy, &r->gateways[i]);
         if (index < 0) {
-            snprintf(detail, detail_size, "a next hop over %s is not in the helper's fleet file",
-                     r->gateways[i].interface);
+            snprintf(detail, detail_size,
+                     "next hop %u of the request is not in the helper's fleet file", i + 1);
             return ERR_GUARD;
         }
         ret_gateways[i] = (uint16_t)index;
     }
     for (uint32_t i = 0; i < r->prefix_count; i++) {
-        if (rib_find(&k->rib, &r->prefixes[i].prefix) < 0) {
-            snprintf(detail, detail_size,
-                     "prefix %u of the request is not in the helper's fleet file", i + 1);
+        if (!prefix_is_fine(k, r, i)) {
+            snprintf(
+                detail, detail_size,
+                "prefix %u of the request is not in the helper's fleet file, or of another family "
+                "than its hops",
+                i + 1);
             return ERR_GUARD;
         }
     }
