@@ -1,0 +1,190 @@
+/* sim.h: the production core under a virtual log, network, clock, disk, actuators and world.
+ *
+ * One seed determines everything: which faults exist at all (swarm testing), when they happen,
+ * every delay. Oracles outside the core (oracle.c) watch the laws; after a safety phase everything
+ * heals and must converge. */
+#ifndef SPILLWAY_SIM_SIM_H
+#define SPILLWAY_SIM_SIM_H
+
+#include "base/rng.h"
+#include "core/replica.h"
+
+enum {
+    SIM_MAX_IDCS = 8,
+    SIM_MAX_SERVERS = 4,
+    SIM_MAX_LINKS = 16,
+    SIM_MAX_TARGETS = 64,
+    SIM_MAX_ANSWERS = 64,
+    SIM_MAX_RECORDS = 20000,
+    SIM_MAX_MESSAGES = 8192,
+    SIM_TICK_US = 5000,
+};
+
+/* What may go wrong under this seed. */
+struct swarm {
+    bool crashes, pauses, bus_outages, slow_appends, duplicates, losses, dns_outages;
+    bool link_cuts, idc_deaths, silent_probes, blind_probes;
+    bool disasters; /* any change of the world; without one no traffic may move (law 1) */
+};
+
+struct log_entry {
+    uint8_t *bytes;
+    size_t size;
+    int64_t at_us;
+};
+
+/* Something that arrives later. */
+struct message {
+    enum { MESSAGE_FREE, MESSAGE_APPEND, MESSAGE_REPORT } kind;
+    int64_t at_us;
+    uint16_t node, idc; /* report: to, from */
+    int64_t offset;
+    uint8_t *bytes; /* owned */
+    size_t size;
+    struct report report; /* its observations are owned */
+};
+
+struct virtual_server {
+    struct fence fence, before; /* before: at the last look of the oracle */
+    bool done, up;
+    struct answer answers[SIM_MAX_ANSWERS];
+};
+
+struct virtual_routes {
+    struct fence fence, before;
+    uint32_t count;
+    struct route_want want[SIM_MAX_IDCS];
+};
+
+struct virtual_features {
+    struct fence fence, before;
+};
+
+/* One actuation under way at a node. */
+struct job {
+    bool busy;
+    int phase;
+    int64_t next_us;
+    struct fence fence, read, predecessor;
+    uint32_t change_count;
+    struct change changes[SIM_MAX_ANSWERS];
+    struct answer answers[SIM_MAX_ANSWERS]; /* of the whole plan */
+    struct virtual_routes routes;
+};
+
+/* What survives a crash. */
+struct disk {
+    uint8_t *control;
+    size_t size;
+    int64_t applied;
+    uint32_t downs[SIM_MAX_LINKS];
+};
+
+struct node {
+    struct replica *replica;
+    void *memory;
+    bool up, bus_away, told_away, ended[SIM_MAX_IDCS];
+    int64_t paused_until_us, back_at_us, bus_back_us;
+    int64_t read; /* next offset to read */
+    uint64_t lives;
+    struct disk disk;
+    struct job dns[SIM_MAX_SERVERS], routes, features;
+    struct { /* effects of steps since the last commit, copied */
+        uint32_t count;
+        struct effect at[4 * REPLICA_MAX_EFFECTS];
+        uint8_t *bytes[4 * REPLICA_MAX_EFFECTS];
+        size_t size[4 * REPLICA_MAX_EFFECTS];
+        struct job jobs[SIM_MAX_SERVERS + 1];
+        bool has_job[SIM_MAX_SERVERS + 1];
+    } pending;
+};
+
+/* A probe: what it sees, since when, what it said. */
+struct probe {
+    bool silent, blind;
+    uint32_t count;
+    struct target targets[SIM_MAX_TARGETS];
+    enum health seen[SIM_MAX_TARGETS], said[SIM_MAX_TARGETS];
+    int64_t since_us[SIM_MAX_TARGETS];
+    uint64_t sequence;
+    int64_t report_at_us, offset;
+};
+
+struct sim {
+    uint64_t seed;
+    struct rng rng;
+    struct swarm swarm;
+    const struct fleet *fleet;
+    int64_t now_us;
+    bool healed;
+    struct log_entry log[SIM_MAX_RECORDS];
+    int64_t log_end;
+    struct message messages[SIM_MAX_MESSAGES];
+    uint32_t message_top;
+    struct node nodes[SIM_MAX_IDCS];
+    struct probe probes[SIM_MAX_IDCS];
+    struct virtual_server servers[SIM_MAX_SERVERS];
+    struct virtual_routes routes[SIM_MAX_IDCS];
+    struct virtual_features features[SIM_MAX_IDCS];
+    /* The truth. */
+    bool idc_dead[SIM_MAX_IDCS], link_cut[SIM_MAX_LINKS];
+    int64_t idc_died_us[SIM_MAX_IDCS], idc_back_us[SIM_MAX_IDCS], link_back_us[SIM_MAX_LINKS];
+    int64_t probe_back_us[SIM_MAX_IDCS], server_back_us[SIM_MAX_SERVERS];
+    int64_t next_fault_us, next_word_us;
+    /* The oracle's own fold of the log. */
+    struct control reference;
+    struct arena reference_arena;
+    void *reference_memory, *decode_memory, *digest_memory;
+    size_t decode_size, digest_size;
+    struct digest *digests; /* [offset] */
+    int64_t *plan_offsets;  /* [generation] */
+    struct digest *plan_digests;
+    struct plan initial;
+    uint64_t decisions, rescues, approvals;
+    char failure[512]; /* "" while all is well */
+    bool trace;
+};
+
+/* Runs one seed; returns 0, or 1 with s->failure set. *ret_digest covers log and final states. */
+int sim_run(const struct fleet *f, uint64_t seed, bool trace, struct digest *ret_digest,
+            char *failure, size_t failure_size, int64_t *ret_simulated_us);
+
+void sim_fail(struct sim *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void sim_trace(struct sim *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void *sim_alloc(size_t count, size_t size);
+
+/* world.c: the truth, faults, probes, the operator. */
+void world_start(struct sim *s);
+void world_tick(struct sim *s);
+void world_heal(struct sim *s);
+
+/* bus.c: the log and what is on its way. */
+void bus_append(struct sim *s, uint8_t *bytes, size_t size); /* takes bytes */
+void bus_report(struct sim *s, uint16_t from, const struct report *r, int64_t offset);
+void bus_tick(struct sim *s);
+void bus_free(struct sim *s);
+int bus_decode(struct sim *s, int64_t offset, struct record *ret_record);
+
+/* node.c: a daemon around a replica. */
+void node_start(struct sim *s, uint16_t i);
+void node_crash(struct sim *s, uint16_t i);
+void node_tick(struct sim *s, uint16_t i);
+void node_report(struct sim *s, uint16_t i, uint16_t from, const struct report *r, int64_t offset);
+void node_edge(struct sim *s, uint16_t i, uint16_t link, uint8_t end, bool down);
+void node_request(struct sim *s, uint16_t i, const struct operator_record *request);
+void node_outcome(struct sim *s, uint16_t i, const struct outcome *outcome);
+void node_free(struct sim *s, uint16_t i);
+
+/* actuators.c */
+void job_tick(struct sim *s, uint16_t i);
+bool node_is_running(const struct sim *s, uint16_t i);
+
+/* oracle.c */
+void oracle_start(struct sim *s, const struct record *genesis);
+void oracle_record(struct sim *s, const struct record *r, int64_t offset);
+void oracle_acts(struct sim *s, uint16_t node, const struct fence *f);
+void oracle_commit(struct sim *s, uint16_t node, const struct control *c);
+void oracle_tick(struct sim *s);
+void oracle_end(struct sim *s);
+
+#endif

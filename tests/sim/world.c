@@ -1,0 +1,268 @@
+/* world.c: the truth, what goes wrong in it, the probes that see it and the operator who approves.
+ */
+#include "sim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DETECT_US (150 * US_PER_MS) /* three lost probes */
+#define REPORT_US US_PER_SEC
+
+static bool coin(struct sim *s)
+{
+    return rng_chance(&s->rng, 500000);
+}
+
+static void draw_swarm(struct sim *s)
+{
+    struct swarm *w = &s->swarm;
+    w->disasters = !rng_chance(&s->rng, 250000);
+    w->crashes = coin(s);
+    w->pauses = coin(s);
+    w->bus_outages = coin(s);
+    w->slow_appends = coin(s);
+    w->duplicates = coin(s);
+    w->losses = coin(s);
+    w->dns_outages = coin(s);
+    w->silent_probes = coin(s);
+    w->blind_probes = w->disasters && coin(s);
+    w->link_cuts = w->disasters && coin(s);
+    w->idc_deaths = w->disasters && coin(s);
+}
+
+void world_start(struct sim *s)
+{
+    draw_swarm(s);
+    for (uint16_t o = 0; o < s->fleet->idc_count; o++) {
+        struct probe *p = &s->probes[o];
+        int n = targets_for_idc(s->fleet, o, p->targets, SIM_MAX_TARGETS);
+        if (n < 0) {
+            sim_fail(s, "the fleet has too many targets for the simulator");
+            return;
+        }
+        p->count = (uint32_t)n;
+        for (uint32_t t = 0; t < p->count; t++) {
+            p->seen[t] = p->said[t] = HEALTH_UP;
+            p->since_us[t] = -US_PER_SEC;
+        }
+        p->report_at_us = (int64_t)rng_below(&s->rng, REPORT_US);
+    }
+    s->next_fault_us = 8 * US_PER_SEC; /* a cold start is a case of its own in the unit tests */
+}
+
+/* --- Probes -------------------------------------------------------------------------------------
+ */
+
+static enum health look(const struct sim *s, uint16_t o, const struct target *t)
+{
+    bool cut_off = s->probes[o].blind;
+    switch (t->kind) {
+    case TARGET_LINK: {
+        uint16_t far = s->fleet->links[t->a].end[1 - t->b].idc;
+        bool gone = far != FLEET_NONE && s->idc_dead[far];
+        return cut_off || gone || s->link_cut[t->a] ? HEALTH_DOWN : HEALTH_UP;
+    }
+    case TARGET_ENTRANCE: {
+        uint16_t idc = s->fleet->entrances[t->a].idc;
+        return idc != o && (cut_off || s->idc_dead[idc]) ? HEALTH_DOWN : HEALTH_UP;
+    }
+    case TARGET_REFERENCE: return cut_off ? HEALTH_DOWN : HEALTH_UP;
+    }
+    return HEALTH_UNKNOWN;
+}
+
+static void send_report(struct sim *s, uint16_t o)
+{
+    struct probe *p = &s->probes[o];
+    struct observation seen[SIM_MAX_TARGETS];
+    memset(seen, 0, sizeof seen);
+    for (uint32_t t = 0; t < p->count; t++) {
+        seen[t].health = p->said[t];
+        seen[t].held_us = s->now_us - p->since_us[t];
+        seen[t].oper_up = true;
+    }
+    struct report r = {.observer = o,
+                       .incarnation = 1,
+                       .sequence = ++p->sequence,
+                       .sent_us = s->now_us + (int64_t)(o + 50) * 777 * US_PER_SEC,
+                       .fleet = s->reference.fleet_digest,
+                       .count = p->count,
+                       .observations = seen};
+    p->report_at_us = s->now_us + REPORT_US;
+    bus_report(s, o, &r, p->offset++);
+}
+
+static void probe_tick(struct sim *s, uint16_t o)
+{
+    struct probe *p = &s->probes[o];
+    bool edge = false;
+    if (s->idc_dead[o]) {
+        return;
+    }
+    for (uint32_t t = 0; t < p->count; t++) {
+        enum health h = look(s, o, &p->targets[t]);
+        if (h != p->seen[t]) {
+            p->seen[t] = h;
+            p->since_us[t] = s->now_us;
+        }
+        if (p->seen[t] != p->said[t] && s->now_us - p->since_us[t] >= DETECT_US) {
+            p->said[t] = p->seen[t];
+            edge = true;
+            if (p->targets[t].kind == TARGET_LINK) {
+                node_edge(s, o, p->targets[t].a, (uint8_t)p->targets[t].b, h == HEALTH_DOWN);
+            }
+        }
+    }
+    bool says = !p->silent && !s->nodes[o].bus_away;
+    if (says && (edge || p->report_at_us <= s->now_us)) {
+        send_report(s, o);
+    }
+}
+
+/* --- Faults -------------------------------------------------------------------------------------
+ */
+
+static int64_t soon(struct sim *s, int64_t most_us)
+{
+    return s->now_us + 50 * US_PER_MS + (int64_t)rng_below(&s->rng, (uint64_t)most_us);
+}
+
+static void kill_idc(struct sim *s, uint16_t i)
+{
+    for (uint16_t k = 0; k < s->fleet->idc_count; k++) {
+        if (s->idc_dead[k]) {
+            return; /* one at a time: two are a region's disaster, a later model */
+        }
+    }
+    sim_trace(s, "IDC %u dies", i);
+    s->idc_dead[i] = true;
+    s->idc_died_us[i] = s->now_us;
+    s->idc_back_us[i] = soon(s, 20 * US_PER_SEC);
+    if (s->nodes[i].up && coin(s)) {
+        node_crash(s, i);
+    }
+}
+
+static void one_fault(struct sim *s)
+{
+    const struct swarm *w = &s->swarm;
+    uint16_t i = (uint16_t)rng_below(&s->rng, s->fleet->idc_count);
+    uint16_t l = (uint16_t)rng_below(&s->rng, s->fleet->link_count);
+    uint16_t d = (uint16_t)rng_below(&s->rng, s->fleet->dns_server_count);
+    struct node *n = &s->nodes[i];
+    switch (rng_below(&s->rng, 8)) {
+    case 0:
+        if (w->crashes && n->up) {
+            node_crash(s, i);
+        }
+        return;
+    case 1:
+        if (w->pauses) {
+            n->paused_until_us = soon(s, 8 * US_PER_SEC);
+        }
+        return;
+    case 2:
+        for (uint16_t k = 0; w->bus_outages && k < s->fleet->idc_count; k++) {
+            if (k == i || coin(s)) {
+                s->nodes[k].bus_away = true;
+                s->nodes[k].bus_back_us = soon(s, 6 * US_PER_SEC);
+            }
+        }
+        return;
+    case 3:
+        if (w->dns_outages) {
+            s->servers[d].up = false;
+            s->server_back_us[d] = soon(s, 10 * US_PER_SEC);
+        }
+        return;
+    case 4:
+    case 5:
+        if (w->silent_probes || w->blind_probes) {
+            s->probes[i].silent = w->silent_probes && (!w->blind_probes || coin(s));
+            s->probes[i].blind = w->blind_probes && !s->probes[i].silent;
+            s->probe_back_us[i] = soon(s, 10 * US_PER_SEC);
+        }
+        return;
+    case 6:
+        if (w->link_cuts) {
+            s->link_cut[l] = true;
+            s->link_back_us[l] = soon(s, 10 * US_PER_SEC);
+        }
+        return;
+    default:
+        if (w->idc_deaths) {
+            kill_idc(s, i);
+        }
+        return;
+    }
+}
+
+static void repair(struct sim *s, bool all)
+{
+    for (uint16_t i = 0; i < s->fleet->idc_count; i++) {
+        if (s->idc_dead[i] && (all || s->idc_back_us[i] <= s->now_us)) {
+            sim_trace(s, "IDC %u is back", i);
+            s->idc_dead[i] = false;
+            s->idc_back_us[i] = s->now_us;
+        }
+        if (all || s->probe_back_us[i] <= s->now_us) {
+            s->probes[i].silent = s->probes[i].blind = false;
+        }
+    }
+    for (uint16_t l = 0; l < s->fleet->link_count; l++) {
+        s->link_cut[l] = s->link_cut[l] && !all && s->link_back_us[l] > s->now_us;
+    }
+    for (uint16_t d = 0; d < s->fleet->dns_server_count; d++) {
+        s->servers[d].up = s->servers[d].up || all || s->server_back_us[d] <= s->now_us;
+    }
+}
+
+void world_heal(struct sim *s)
+{
+    s->healed = true;
+    repair(s, true);
+    for (uint16_t i = 0; i < s->fleet->idc_count; i++) {
+        s->nodes[i].bus_away = false;
+        s->nodes[i].paused_until_us = s->now_us;
+    }
+}
+
+/* --- The operator --------------------------------------------------------------------------------
+ */
+
+static void speak(struct sim *s)
+{
+    s->next_word_us = s->now_us + US_PER_SEC;
+    for (uint32_t i = 0; i < s->reference.incident_count; i++) {
+        const struct incident *in = &s->reference.incidents[i];
+        bool back = in->subject.kind != SUBJECT_IDC || !s->idc_dead[in->subject.a];
+        if (!in->needs_approval || in->approved || !back) {
+            continue;
+        }
+        struct operator_record word = {.identity = "ann",
+                                       .reason = "seen to be well",
+                                       .command = OPERATOR_APPROVE,
+                                       .argument = in->id};
+        uint64_t id = rng_next(&s->rng);
+        memcpy(word.request.bytes, &id, sizeof id);
+        s->approvals++;
+        node_request(s, (uint16_t)rng_below(&s->rng, s->fleet->idc_count), &word);
+    }
+}
+
+void world_tick(struct sim *s)
+{
+    if (!s->healed) {
+        repair(s, false);
+        if (s->next_fault_us <= s->now_us) {
+            s->next_fault_us = soon(s, 3 * US_PER_SEC);
+            one_fault(s);
+        }
+    }
+    for (uint16_t o = 0; o < s->fleet->idc_count && s->failure[0] == '\0'; o++) {
+        probe_tick(s, o);
+    }
+    if (s->next_word_us <= s->now_us) {
+        speak(s);
+    }
+}
