@@ -191,7 +191,8 @@ class Dns:
             write(os.path.join(where, "geo.conf"),
                   "".join(f"{front}:\n{''.join(nets)}" for front, nets in by_front.items()))
             write(os.path.join(where, "knot.conf"), KNOT_SERVER.format(**values) +
-                  f"mod-geoip:\n  - id: views\n    config-file: \"{where}/geo.conf\"\n    ttl: {ttl}\n    mode: subnet\n"
+                  f"mod-geoip:\n  - id: views\n    config-file: \"{where}/geo.conf\"\n    ttl: {ttl}\n"
+                  "    mode: subnet\n"
                   f"zone:\n  - domain: {self.fleet.parent}\n    file: \"{where}/zone\"\n    module: mod-geoip/views\n")
         else:
             text = BIND_OPTIONS.format(**values)

@@ -124,7 +124,8 @@ class Faults:
 
     def _idc_dead(self, name):
         netns = self._idc(name)
-        nft(netns, 'add rule inet swlab dark_in iifname != "lo" drop\nadd rule inet swlab dark_out oifname != "lo" drop\n')
+        nft(netns, 'add rule inet swlab dark_in iifname != "lo" drop\n'
+                   'add rule inet swlab dark_out oifname != "lo" drop\n')
         for process in self.processes.of_idc(name):
             self.processes.signal(process, signal.SIGKILL)
         self._lose_memory(netns, name)

@@ -34,7 +34,8 @@ class Story:
         self.seen = Seen(lab)
         self.seen.on_change = lambda change: telling.change(change, self.seen.change_text(change))
         self.windows = Windows()
-        self.phases = []
+        self.leader = self.judge_from = None
+        self.phases = []  # [name, begin, end]
         self.figures = {}
         self.web = [s for s in self.fleet.services if not s["stateful"]]
         self.stateful = [s for s in self.fleet.services if s["stateful"]]
@@ -112,7 +113,7 @@ class Story:
         if leader is None:
             raise StepFailed("nobody leads")
         self.telling.say(f"the spillwayd at {leader} leads")
-        return leader
+        self.leader = leader
 
     def _all_views_log_in(self):
         fresh = [l for l in self.seen.seconds if l["t"] > time.monotonic() - 5 and l["tier"] == 0]
@@ -136,13 +137,14 @@ class Story:
         for key, device in home.items():
             self.expect(f"the kernel at {key[0]} sends to {key[1]} another way",
                         lambda key=key, device=device: self.seen.routes[key] not in ("", device), 5)
-            self.figure("blackhole -> route moved, each end",
-                        self.seen.first_change(before, "route", key, lambda d, device=device: d not in ("", device)) - before)
+            moved = self.seen.first_change(before, "route", key, lambda d, device=device: d not in ("", device))
+            self.figure("blackhole -> route moved, each end", moved - before)
         self.rest(3)
         self.require("DNS was not touched, no feature either",
                      not self.seen.changes_since(before, "dns") + self.seen.changes_since(before, "features"))
         self.explain(a)
-        begin = self.phase("fibre repaired", "The fibre is repaired: routes come back through the log, after the hold-down")
+        begin = self.phase("fibre repaired",
+                           "The fibre is repaired: routes come back through the log, after the hold-down")
         _, mended = self.lab.faults.repair("blackhole", [link["name"]])
         hold = self.fleet.policy_s("link_hold_down")
         for key, device in home.items():
@@ -162,13 +164,15 @@ class Story:
         before, _ = self.lab.faults.fault("idc-dead", [victim])
         confirm = self.fleet.policy_s("confirmation")
         ttl = self.fleet.geo_ttl_s + max(self.fleet.seconds(s, "ttl") for s in self.web)
-        self.windows.add(before, confirm + ALLOWANCE_S + ttl,
-                         f"{victim} dies: confirmation {confirm:g} s + {ALLOWANCE_S:g} s + TTLs {ttl:g} s")
+        takeover = self.fleet.policy_s("lease") + self.fleet.policy_s("cold_start") if victim == self.leader else 0.0
+        why = f"{victim} dies: confirmation {confirm:g} s + {ALLOWANCE_S:g} s + TTLs {ttl:g} s"
+        why += f" + lease and cold start of a new leader {takeover:g} s" if takeover else ""
+        self.windows.add(before, confirm + ALLOWANCE_S + ttl + takeover, why)
         gone = lambda answer: bool(answer) and victim not in self.seen.idcs_of(answer)
         for server in self.servers(victim):
             self.expect(f"{server}: {victim} is in no answer of {', '.join(s['name'] for s in self.web)}",
                         lambda server=server: all(gone(self.seen.dns[(server, n)]) for n in self.names(self.web)),
-                        confirm + 10)
+                        confirm + takeover + 10)
             # Only names that ever held the victim had to change; the server is right when its last one is.
             moved = [c["t"] for c in self.seen.changes_since(before, "dns") if c["key"][0] == server]
             self.figure(f"IDC dead -> {server} right", (max(moved) if moved else before) - before)
@@ -208,7 +212,7 @@ class Story:
                 tiers = {f["tier"]: f"{service['name']}.{f['name']}" in (names or ()) for f in service["features"]}
                 kept_above = [t for t in tiers if not tiers[t] and any(tiers[u] and u < t for u in tiers)]
                 if kept_above:
-                    raise StepFailed(f"{idc} keeps tier {max(kept_above)} of {service['name']} with a lower tier demoted")
+                    raise StepFailed(f"{idc} keeps tier {max(kept_above)} of {service['name']}, a lower one is demoted")
 
     def _demand_units(self):
         return sum(self.fleet.demand_rps(s, v) * sum(number(f, "cost", "ppm") for f in s["features"]) / 1e6
@@ -228,7 +232,7 @@ class Story:
         self.phase("IDC back", f"The IDC {victim} returns: nothing moves before a person's word")
         returned, _ = self.lab.faults.repair("idc-dead", [victim])
         settle = self.fleet.policy_s("idc_hold_down") + 3
-        # A server that was dead comes back with its old answers; it is brought to the plan within the bound stated here.
+        # A server that was dead comes back with its old answers, and is brought to the plan.
         own = [s["name"] for s in self.fleet.dns_servers if s["idc"] == victim]
         for server in own:
             other = self.servers(victim)[0]
@@ -240,7 +244,8 @@ class Story:
         demoted = [c for c in self.seen.changes_since(returned, "features") if c["key"] != victim]
         self.require(f"{settle:g} s after its return no answer and no feature has moved", not moved and not demoted)
         incident = self._incident(witness, victim)
-        approved = self.phase("restore", f"A person approves incident {incident}: slots in steps, features in reverse order")
+        approved = self.phase("restore", f"A person approves incident {incident}: slots come back in steps, then "
+                                         "features in reverse order")
         done = self.lab.spillway.cli(witness, "approve", str(incident), "--reason", "power is back, checked on site")
         if done.returncode != 0:
             raise StepFailed(f"spillway approve {incident}: {done.stderr.strip()}")
@@ -286,8 +291,8 @@ class Story:
         self.telling.table(by_phase(self.seen, self.phases[1:]))
         self.telling.figures(self.figures)
         for begin, until, why in self.windows.spans:
-            self.telling.say(f"stated window of {until - begin:.2f} s: {why}; "
-                             f"core requests that failed inside: {len([f for f in v['inside'] if begin <= f['t'] < until])}")
+            inside = len([f for f in v["inside"] if begin <= f["t"] < until])
+            self.telling.say(f"stated window of {until - begin:.2f} s: {why}; core requests that failed inside: {inside}")
         # A stateful service waits for a person by design: its users' fate is told, and judged apart.
         names = {s["name"] for s in self.web}
         for (view, service, feature), (good, bad) in sorted(v["outside"].items()):
@@ -312,11 +317,11 @@ def choose_victim(fleet, leader):
 def play(lab, telling, victim):
     story = Story(lab, telling)
     try:
-        leader = story.begin()
+        story.begin()
         story.quiet(settle=story.fleet.policy_s("report_interval") * 2)
         story.fibre(story.fleet.spans()[0])
         baseline = story.answers(story.fleet.services)
-        victim = victim or choose_victim(story.fleet, leader)
+        victim = victim or choose_victim(story.fleet, story.leader)
         witness = story.idc_dies(victim)
         story.idc_returns(victim, witness, baseline)
         story.judge()

@@ -59,7 +59,8 @@ class Telling:
 
     def table(self, rows):
         print(f"\nUsers by phase (success outside and inside of windows alike):\n"
-              f"  {'phase':15} {'view':16} {'service':8} tier requests success demoted    p50     p95 max", file=self.out)
+              f"  {'phase':15} {'view':16} {'service':8} tier requests success demoted    p50     p95 max",
+              file=self.out)
         for r in rows:
             success = "      -" if r["success"] is None else f"{100 * r['success']:6.2f}%"
             print(f"  {r['phase']:15} {r['view']:16} {r['service']:8} {r['tier']:4} {r['requests']:8} {success} "
@@ -74,8 +75,9 @@ class Telling:
             if len(ms) == 1:
                 text = f"{ms[0]:.0f} ms"
             else:
-                text = (f"median {statistics.median(ms):.0f} ms, p95 {ms[min(len(ms) - 1, len(ms) * 95 // 100)]:.0f} ms, "
-                        f"max {ms[-1]:.0f} ms ({len(ms)} samples)")
+                p95 = ms[min(len(ms) - 1, len(ms) * 95 // 100)]
+                text = (f"median {statistics.median(ms):.0f} ms, p95 {p95:.0f} ms, max {ms[-1]:.0f} ms "
+                        f"({len(ms)} samples)")
             print(f"  {name}: {text}", file=self.out)
         print(file=self.out, flush=True)
 
