@@ -269,13 +269,15 @@ TEST_PERMITTED(puts_back_and_leaves_others_alone)
  * replaced. */
 TEST_PERMITTED(goes_around_a_strangers_route)
 {
+    struct fence fence = test_fence(1, 1, 0);
+    struct route_target none = {1, {0, {0}}}, target = {1, {1, {link_named("beijing-shanghai")}}};
+    ck_assert_int_eq(route_set(client, &world.fleet, &fence, &none, 1), OK); /* connects */
+    ck_assert(waiter_wait(&waiter, 1));
     kill(helper, SIGSTOP);
     run("ip route add 10.2.0.0/16 via 10.255.0.10 table 100 metric 1 proto 77");
-    struct fence fence = test_fence(1, 1, 0);
-    struct route_target target = {1, {1, {link_named("beijing-shanghai")}}};
     ck_assert_int_eq(route_set(client, &world.fleet, &fence, &target, 1), OK);
     kill(helper, SIGCONT);
-    ck_assert(waiter_wait(&waiter, 1));
+    ck_assert(waiter_wait(&waiter, 2));
     ck_assert_int_eq(waiter.last.status, OK);
     ck_assert(routes_are(
         "10.2.0.0/16 10.255.0.10 to-shenzhen 1\n10.2.0.0/16 10.255.0.2 to-shanghai 2\n"));
