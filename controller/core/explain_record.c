@@ -1,0 +1,173 @@
+/* explain_record.c: one line for any record of the log. */
+#include "core/explain_internal.h"
+
+/* Slots that a change of an answer gives to entrances that did not have them. */
+static uint32_t slots_moved(const struct change *ch)
+{
+    uint32_t moved = 0;
+    for (uint8_t i = 0; i < ch->answer.to.count; i++) {
+        bool had = false;
+        for (uint8_t k = 0; k < ch->answer.from.count; k++) {
+            had = had || (ch->answer.from.slots[k].entrance == ch->answer.to.slots[i].entrance &&
+                          ch->answer.from.slots[k].address == ch->answer.to.slots[i].address);
+        }
+        moved += had ? 0 : 1;
+    }
+    return moved;
+}
+
+struct summary {
+    uint32_t slots, demotions, promotions, hops, releases;
+};
+
+static struct summary summarise(const struct decide *d)
+{
+    struct summary s = {0};
+    for (uint32_t i = 0; i < d->change_count; i++) {
+        const struct change *ch = &d->changes[i];
+        switch (ch->kind) {
+        case CHANGE_ANSWER: s.slots += slots_moved(ch); break;
+        case CHANGE_HOPS: s.hops++; break;
+        case CHANGE_RELEASED: s.releases++; break;
+        case CHANGE_TIER:
+            s.demotions += ch->tier.to < ch->tier.from ? 1 : 0;
+            s.promotions += ch->tier.to > ch->tier.from ? 1 : 0;
+            break;
+        }
+    }
+    return s;
+}
+
+static void put_part(struct text *t, uint32_t n, const char *one, const char *many, bool *first)
+{
+    if (n > 0) {
+        text_put(t, *first ? ": " : ", ");
+        put_count(t, n, one, many);
+        *first = false;
+    }
+}
+
+static void put_decide(const struct fleet *f, const struct decide *d, struct text *t)
+{
+    struct summary s = summarise(d);
+    bool first = true;
+    text_put(t, decide_purpose_name(d->purpose));
+    if (d->change_count > 0) {
+        text_put(t, ", generation ");
+        text_put_int(t, (int64_t)d->generation);
+    }
+    put_part(t, s.slots, "slot moved", "slots moved", &first);
+    put_part(t, s.demotions, "demotion", "demotions", &first);
+    put_part(t, s.promotions, "promotion", "promotions", &first);
+    put_part(t, s.hops, "route changed", "routes changed", &first);
+    put_part(t, s.releases, "link end released", "link ends released", &first);
+    for (uint32_t i = 0; i < d->incident_count && i < 3; i++) {
+        text_put(t, "; ");
+        text_put(t, incident_kind_name(d->incidents[i].kind));
+        text_put(t, " of ");
+        explain_subject(f, &d->incidents[i].subject, t);
+        text_put(t, " ");
+        text_put(t, incident_state_name(d->incidents[i].state));
+    }
+    if (d->incident_count > 3) {
+        text_put(t, "; ");
+        put_count(t, d->incident_count - 3, "more incident", "more incidents");
+    }
+}
+
+static void put_operator(const struct operator_record *o, struct text *t)
+{
+    text_put(t, o->identity);
+    switch (o->command) {
+    case OPERATOR_APPROVE: text_put(t, " approved the return of incident "); break;
+    case OPERATOR_RELEASE: text_put(t, " released hold "); break;
+    case OPERATOR_SKIP: text_put(t, " had record skipped: "); break;
+    }
+    text_put_int(t, (int64_t)o->argument);
+    text_put(t, ": ");
+    text_put(t, o->reason);
+}
+
+static void put_target(const struct fleet *f, const struct step *s, struct text *t)
+{
+    text_put(t, actuator_name(s->actuator));
+    text_put(t, " at ");
+    if (s->actuator == ACTUATOR_DNS && s->target < f->dns_server_count) {
+        text_put(t, f->dns_servers[s->target].name);
+    } else if (s->actuator == ACTUATOR_DNS) {
+        text_put(t, "server #");
+        text_put_int(t, s->target);
+    } else {
+        put_idc(f, s->target, t);
+    }
+}
+
+static void put_step(const struct fleet *f, const struct record *r, struct text *t)
+{
+    const struct step *s = &r->step;
+    switch (s->kind) {
+    case STEP_OUTCOME:
+        put_target(f, s, t);
+        text_put(t, ", generation ");
+        text_put_int(t, (int64_t)s->fence.generation);
+        text_put(t, ": ");
+        text_put(t, error_text(s->status));
+        return;
+    case STEP_LINK_DOWN:
+        text_put(t, "link ");
+        put_link(f, s->link, t);
+        text_put(t, " went down at ");
+        put_replica(f, r->writer.replica, t);
+        text_put(t, ", down number ");
+        text_put_int(t, s->down_number);
+        return;
+    case STEP_ALIVE:
+        put_replica(f, r->writer.replica, t);
+        text_put(t, " is alive at offset ");
+        text_put_int(t, s->alive_base);
+        text_put(t, s->halted ? ", acting halted" : s->warm ? ", warm" : ", not warm yet");
+        return;
+    }
+}
+
+static void put_claim(const struct fleet *f, const struct record *r, struct text *t)
+{
+    put_replica(f, r->writer.replica, t);
+    text_put(t, " claims to lead epoch ");
+    text_put_int(t, (int64_t)r->epoch);
+}
+
+void explain_line(const struct fleet *f, const struct record *r, int64_t offset, struct text *t)
+{
+    text_put_int(t, offset);
+    text_put(t, " ");
+    text_put(t, record_kind_name(r->kind));
+    text_put(t, ": ");
+    switch (r->kind) {
+    case RECORD_GENESIS:
+        text_put(t, r->genesis.identity);
+        text_put(t, " began the log, era ");
+        text_put_int(t, (int64_t)r->genesis.era);
+        text_put(t, ": ");
+        text_put(t, r->genesis.reason);
+        return;
+    case RECORD_CLAIM: put_claim(f, r, t); return;
+    case RECORD_HEARTBEAT:
+        put_replica(f, r->writer.replica, t);
+        text_put(t, r->heartbeat.yield ? " leads and wants to yield" : " leads");
+        return;
+    case RECORD_DECIDE: put_decide(f, &r->decide, t); return;
+    case RECORD_OPERATOR: put_operator(&r->operator, t); return;
+    case RECORD_FLEET:
+        text_put(t, r->fleet.identity);
+        text_put(t, " set a new fleet: ");
+        text_put(t, r->fleet.reason);
+        return;
+    case RECORD_STEP: put_step(f, r, t); return;
+    case RECORD_SNAPSHOT: text_put(t, "control state written down"); return;
+    case RECORD_RULES:
+        text_put(t, "rules version ");
+        text_put_int(t, r->rules.version);
+        return;
+    }
+}
