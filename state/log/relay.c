@@ -122,9 +122,6 @@ static int pair_init(struct pair *p, int client, const struct endpoint *target)
 static bool flow_fill(struct pair *p, int i)
 {
     struct flow *f = &p->flow[i];
-    if (f->from == f->to) {
-        f->from = f->to = 0;
-    }
     if (f->ended || f->to == RELAY_BUFFER) {
         return true;
     }
@@ -148,6 +145,10 @@ static bool flow_drain(struct pair *p, int i)
             return errno == EAGAIN || errno == EINTR;
         }
         f->from += (size_t)n;
+    }
+    if (f->from == f->to) {
+        f->from = f->to =
+            0; /* the whole buffer is room again, so that the next poll asks for more */
     }
     if (f->from == f->to && f->ended && !f->closed) {
         f->closed = true;
