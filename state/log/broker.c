@@ -49,7 +49,7 @@ struct options {
 /* The in-process cluster listens on an ephemeral port of 127.0.0.1 and tells clients what
  * getsockname() says; it has no setting for it. Its library calls bind() through the dynamic
  * linker, so the definition below is the one that it finds, and the listener moves to the wanted
- * address (ADR "development broker"). main() checks what the cluster tells then, so a library that
+ * address (ADR 21). main() checks what the cluster tells then, so a library that
  * works otherwise is a clean refusal. */
 static struct {
     bool armed; /* the next bind to 127.0.0.1:0 is the cluster's listener */
@@ -205,6 +205,13 @@ static bool take_listen(struct options *o, const char *text, size_t n)
     return true;
 }
 
+/* The address is told to clients, so it must name this host. */
+static bool clients_can_use(const struct endpoint *e)
+{
+    const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)&e->address;
+    return in->sin_family == AF_INET && in->sin_addr.s_addr != htonl(INADDR_ANY);
+}
+
 static bool take_partitions(struct options *o, const char *text)
 {
     char *end;
@@ -224,8 +231,8 @@ static int take_option(struct options *o, int option, const char *value)
     const char *equals;
     switch (option) {
     case 'l':
-        if (!take_listen(o, value, strlen(value)) || o->listen.address.ss_family != AF_INET) {
-            return bad_usage("--listen", value, "an IPv4 ADDR:PORT");
+        if (!take_listen(o, value, strlen(value)) || !clients_can_use(&o->listen)) {
+            return bad_usage("--listen", value, "an IPv4 ADDR:PORT, and not 0.0.0.0");
         }
         return 0;
     case 'p':

@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Why each differs from the default: FACTS in docs/adr "librdkafka settings" and the man page of
- * the bus. */
+/* Why each differs from the default: ADR 22. */
 static const struct setting shared[] = {
     /* After an outage the default backoff (10 s) costs 7.8 s until the first acknowledgement. */
     {"reconnect.backoff.ms", "50"},

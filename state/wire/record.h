@@ -1,5 +1,5 @@
 /* record.h: records of spillway.log as bytes: a protobuf envelope (record.proto) with the canonical
- * binary form inside where digests cover it (ADR "canonical codec inside a protobuf envelope").
+ * binary form inside where digests cover it (ADR 20).
  *
  * Decoding takes bytes from outside: every count, enum, string and index that can be checked
  * without the fleet is checked, unknown fields are tolerated, and memory is bounded by the number
