@@ -69,6 +69,20 @@ class Bench:
         self.lab.world.start_watch(**how)
         self.seen = Seen(self.lab)
 
+    def idle(self):
+        """What probe and daemon cost while nothing happens, second by second."""
+        names = [n for n in self.lab.processes.state["processes"] if n.startswith(("spillwayd-", "probe-"))]
+        for _ in range(self.samples):
+            used = {name: self.lab.processes.usage(name)[0] for name in names}
+            begin = time.monotonic()
+            self.seen.sleep(1)
+            elapsed = time.monotonic() - begin
+            for name in names:
+                cpu, resident = self.lab.processes.usage(name)
+                kind = name.split("-")[0]
+                self.results.setdefault(f"idle: {kind}, % of a core", []).append(100 * (cpu - used[name]) / elapsed)
+                self.results.setdefault(f"idle: {kind}, MiB resident", []).append(resident)
+
     # Routes.
 
     def blackhole(self):
@@ -212,9 +226,10 @@ def report(results):
         if name.startswith("blips"):
             print(f"{name}: {samples[0]} of {samples[1]}")
             continue
-        ms = sorted(1000 * s for s in samples)
-        print(f"{name:62} n {len(ms):3}  median {statistics.median(ms):8.1f}  "
-              f"p95 {ms[min(len(ms) - 1, len(ms) * 95 // 100)]:8.1f}  max {ms[-1]:8.1f} ms")
+        unit, scale = ("", 1) if name.startswith("idle") else (" ms", 1000)
+        s = sorted(scale * x for x in samples)
+        print(f"{name:62} n {len(s):3}  median {statistics.median(s):8.1f}  "
+              f"p95 {s[min(len(s) - 1, len(s) * 95 // 100)]:8.1f}  max {s[-1]:8.1f}{unit}")
 
 
 def main():
@@ -223,7 +238,7 @@ def main():
     p.add_argument("--run", default=DEFAULT_RUN, metavar="DIR")
     p.add_argument("--samples", type=int, default=30)
     p.add_argument("--confirmation", default="2s", help="confirmation window (default 2s, shortest 150ms)")
-    p.add_argument("--only", default="blackhole,carrier,idc,blips", help="which, separated by commas")
+    p.add_argument("--only", default="idle,blackhole,carrier,idc,blips", help="which, separated by commas")
     p.add_argument("--json", metavar="FILE")
     args = p.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

@@ -30,8 +30,16 @@ def host(prefix):
     return str(ipaddress.ip_network(prefix)[1])
 
 
+def without_nulls(thing):
+    """The same without the keys that JSON shows as null: absent is absent."""
+    if isinstance(thing, dict):
+        return {key: without_nulls(value) for key, value in thing.items() if value is not None}
+    return [without_nulls(item) for item in thing] if isinstance(thing, list) else thing
+
+
 class Fleet:
     def __init__(self, data):
+        data = without_nulls(data)
         self.data = data
         self.carriers = data["carriers"]
         self.idcs = data["idcs"]

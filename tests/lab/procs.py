@@ -118,6 +118,15 @@ class Processes:
         process = self.get(name)
         end([(process["pid"], process["ticks"])])
 
+    def usage(self, name):
+        """(seconds of CPU so far, resident MiB) of a process that is alive."""
+        pid = self.get(name)["pid"]
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
+            resident = next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), resident / 1024
+
     def wait_log(self, name, text, seconds=10.0):
         """Waits until a process has written a text to its log."""
         deadline = time.monotonic() + seconds

@@ -37,6 +37,7 @@ class Story:
         self.leader = self.judge_from = None
         self.phases = []  # [name, begin, end]
         self.figures = {}
+        self.idle = {}  # process -> (percent of a core, MiB) in the quiet
         self.web = [s for s in self.fleet.services if not s["stateful"]]
         self.stateful = [s for s in self.fleet.services if s["stateful"]]
 
@@ -125,8 +126,14 @@ class Story:
         self.rest(settle)
         begin = self.phase("quiet", f"Quiet for {QUIET_S:g} s: nothing may change")
         self.judge_from = begin
+        daemons = [n for n in self.lab.processes.state["processes"] if n.startswith(("spillwayd-", "probe-"))]
+        used = {name: self.lab.processes.usage(name)[0] for name in daemons}
         self.rest(QUIET_S)
         self.require("no answer, no route, no feature changed", not self.seen.changes_since(begin))
+        elapsed = time.monotonic() - begin
+        for name in daemons:
+            cpu, resident = self.lab.processes.usage(name)
+            self.idle[name] = (100 * (cpu - used[name]) / elapsed, resident)
 
     def fibre(self, link):
         a, b = (e["idc"] for e in link["ends"])
@@ -289,7 +296,7 @@ class Story:
         self.rest(2.5)  # the last seconds are printed once their requests are decided
         v = verdict(self.seen, self.windows, self.judge_from, end)
         self.telling.table(by_phase(self.seen, self.phases[1:]))
-        self.telling.figures(self.figures)
+        self.telling.figures(self.figures, self.idle)
         for begin, until, why in self.windows.spans:
             inside = len([f for f in v["inside"] if begin <= f["t"] < until])
             self.telling.say(f"stated window of {until - begin:.2f} s: {why}; core requests that failed inside: {inside}")
@@ -332,7 +339,7 @@ def play(lab, telling, victim):
         return False
     finally:
         story.seen.poll()
-        telling.write({"figures_s": story.figures, "windows": story.windows.spans, "phases": story.phases,
+        telling.write({"figures_s": story.figures, "idle": story.idle, "windows": story.windows.spans, "phases": story.phases,
                        "seconds": story.seen.seconds, "failures": story.seen.failures})
 
 

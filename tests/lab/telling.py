@@ -68,7 +68,7 @@ class Telling:
                   file=self.out)
         self.timeline.append({"kind": "table", "rows": rows})
 
-    def figures(self, figures):
+    def figures(self, figures, idle):
         print("\nFigures:", file=self.out)
         for name, samples in figures.items():
             ms = sorted(1000 * s for s in samples)
@@ -79,6 +79,8 @@ class Telling:
                 text = (f"median {statistics.median(ms):.0f} ms, p95 {p95:.0f} ms, max {ms[-1]:.0f} ms "
                         f"({len(ms)} samples)")
             print(f"  {name}: {text}", file=self.out)
+        for name, (percent, resident) in idle.items():
+            print(f"  {name} in the quiet: {percent:.1f} % of a core, {resident:.1f} MiB", file=self.out)
         print(file=self.out, flush=True)
 
     def logs(self, lab):
