@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,6 +45,17 @@ int endpoint_parse(const char *text, size_t n, struct endpoint *ret_endpoint)
         colon--;
     }
     if (colon < 2 || n - colon < 1 || n - colon >= sizeof(port) || colon - 1 >= sizeof(host)) {
+        return ERR_INVALID;
+    }
+    /* getaddrinfo() would take the low 16 bits of a larger number. */
+    uint32_t number = 0;
+    for (size_t i = colon; i < n; i++) {
+        if (text[i] < '0' || text[i] > '9') {
+            return ERR_INVALID;
+        }
+        number = number * 10 + (uint32_t)(text[i] - '0');
+    }
+    if (number > UINT16_MAX) {
         return ERR_INVALID;
     }
     size_t start = 0;

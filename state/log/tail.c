@@ -53,7 +53,7 @@ static rd_kafka_t *consumer_new(enum tail_kind kind, const struct bus_config *co
            newest. */
         {"auto.offset.reset", log ? "error" : "latest"},
         /* Kafka answers as soon as there is data. The development broker sleeps this long first. */
-        {"fetch.wait.max.ms", config->development ? (log ? "5" : "10") : "250"},
+        {"fetch.wait.max.ms", config->development ? (log ? "5" : "20") : "250"},
         {"fetch.error.backoff.ms", "50"},
         {"fetch.message.max.bytes", log ? CLIENT_MAX_MESSAGE : "1048576"},
         {"queued.min.messages", "1000"},

@@ -155,9 +155,17 @@ START_TEST(test_endpoints)
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         ck_assert_int_eq(endpoint_parse(good[i], strlen(good[i]), &e), OK);
     }
-    static const char *const bad[] = {
-        "",     ":",        "127.0.0.1",   "127.0.0.1:", ":9092", "host:9092", "127.0.0.1:99999x",
-        "[]:1", "1.2.3:4x", "127.0.0.1:-1"};
+    static const char *const bad[] = {"",
+                                      ":",
+                                      "127.0.0.1",
+                                      "127.0.0.1:",
+                                      ":9092",
+                                      "host:9092",
+                                      "127.0.0.1:99999x",
+                                      "[]:1",
+                                      "1.2.3:4x",
+                                      "127.0.0.1:-1",
+                                      "127.0.0.1:65536"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         ck_assert_msg(endpoint_parse(bad[i], strlen(bad[i]), &e) == ERR_INVALID, "%s", bad[i]);
     }
