@@ -1,0 +1,247 @@
+/* control_socket.c: people's requests: one JSON object per line in, one per line out
+ * (spillwayd(8)). */
+#include "daemon/daemon.h"
+
+#include "daemon/clock.h"
+
+#include <jansson.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    CONTROL_MAX_INPUT = CONTROL_MAX_LINE + 1,
+    CONTROL_MAX_OUTPUT = 16 * 1024 * 1024,
+};
+
+#define TELL_US   (10 * US_PER_SEC)
+#define ANSWER_US (30 * US_PER_SEC)
+
+static void send_line(struct unix_client *c, json_t *object)
+{
+    char *text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
+    json_decref(object);
+    if (text == NULL) {
+        unix_client_close(c);
+        return;
+    }
+    size_t n = strlen(text);
+    text[n] = '\n'; /* the place of its NUL */
+    unix_client_send(c, text, n + 1);
+    free(text);
+}
+
+static void send_error(struct unix_client *c, int status, const char *why)
+{
+    send_line(c, json_pack("{s:b, s:i, s:s, s:s, s:s}", "ok", 0, "status", status, "error",
+                           error_text(status), "remedy", error_remedy(status), "why", why));
+}
+
+static void send_approved(struct unix_client *c, int status, int64_t offset)
+{
+    if (status == OK) {
+        send_line(c, json_pack("{s:b, s:I}", "ok", 1, "offset", (json_int_t)offset));
+    } else {
+        send_error(c, status, "the request was answered by the log");
+    }
+}
+
+static void bad_request(struct daemon *d, struct unix_client *c, const char *why)
+{
+    uint64_t silent;
+    if (log_allow(&d->counters.bad_requests, mono_now(), TELL_US, &silent)) {
+        log_event(&d->log, LOG_WARNING, LOG_CODE("bad-request"), LOG_STR("why", why),
+                  LOG_INT("untold", silent));
+    }
+    send_error(c, ERR_INVALID, why);
+}
+
+static bool read_id(const char *hex, struct request_id *ret_id)
+{
+    if (hex == NULL || strlen(hex) != 2 * sizeof ret_id->bytes ||
+        strspn(hex, "0123456789abcdef") != 2 * sizeof ret_id->bytes) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof ret_id->bytes; i++) {
+        const char pair[] = {hex[2 * i], hex[2 * i + 1], '\0'};
+        ret_id->bytes[i] = (uint8_t)strtoul(pair, NULL, 16);
+    }
+    return true;
+}
+
+/* A reason that people can read later: not empty, no control characters, within the record's field.
+ */
+static bool read_reason(const char *text, char ret_reason[RECORD_TEXT_SIZE])
+{
+    if (text == NULL || text[0] == '\0' || strlen(text) >= RECORD_TEXT_SIZE) {
+        return false;
+    }
+    for (const char *s = text; *s != '\0'; s++) {
+        if ((unsigned char)*s < 0x20 || *s == 0x7f) {
+            return false;
+        }
+    }
+    strcpy(ret_reason, text);
+    return true;
+}
+
+/* Only this daemon's own user and root get here, so the look-up is of local accounts. */
+static void identity_of(struct unix_client *c, char ret_identity[RECORD_TEXT_SIZE])
+{
+    struct passwd entry, *found = NULL;
+    char room[1024];
+    uid_t uid = unix_client_uid(c);
+    if (getpwuid_r(uid, &entry, room, sizeof room, &found) == 0 && found != NULL) {
+        snprintf(ret_identity, RECORD_TEXT_SIZE, "%s (uid %u)", found->pw_name, (unsigned)uid);
+    } else {
+        snprintf(ret_identity, RECORD_TEXT_SIZE, "uid %u", (unsigned)uid);
+    }
+}
+
+static struct waiter *free_waiter(struct daemon *d)
+{
+    for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++) {
+        if (d->waiters[i].client == NULL) {
+            return &d->waiters[i];
+        }
+    }
+    return NULL;
+}
+
+static void approve(struct daemon *d, struct unix_client *c, json_t *request)
+{
+    struct event e = {.kind = EVENT_REQUEST, .request = {.command = OPERATOR_APPROVE}};
+    json_t *incident = json_object_get(request, "incident");
+    if (!read_id(json_string_value(json_object_get(request, "id")), &e.request.request)) {
+        bad_request(d, c, "id: expected 32 lower case hex digits");
+        return;
+    }
+    if (!json_is_integer(incident) || json_integer_value(incident) < 1 ||
+        json_integer_value(incident) > UINT32_MAX) {
+        bad_request(d, c, "incident: expected the number of an incident");
+        return;
+    }
+    if (!read_reason(json_string_value(json_object_get(request, "reason")), e.request.reason)) {
+        bad_request(d, c, "reason: expected 1 to 255 bytes without control characters");
+        return;
+    }
+    if (d->replica == NULL || d->phase != PHASE_FOLLOWING) {
+        send_error(c, ERR_UNAVAILABLE, d->why[0] != '\0' ? d->why : "the log is not followed now");
+        return;
+    }
+    struct waiter *w = free_waiter(d);
+    if (w == NULL) {
+        send_error(c, ERR_BUSY, "too many requests wait for the log");
+        return;
+    }
+    e.request.argument = (uint64_t)json_integer_value(incident);
+    identity_of(c, e.request.identity);
+    *w = (struct waiter){
+        .client = c, .id = e.request.request, .until = mono_add(mono_now(), ANSWER_US)};
+    log_event(&d->log, LOG_INFO, LOG_CODE("request"), LOG_STR("command", "approve"),
+              LOG_INT("incident", e.request.argument), LOG_STR("by", e.request.identity),
+              LOG_STR("reason", e.request.reason));
+    daemon_step(d, &e);
+    daemon_set_timer(d);
+}
+
+static void send_status(struct daemon *d, struct unix_client *c)
+{
+    char *text = status_text(d);
+    if (text == NULL) {
+        send_error(c, ERR_MEMORY, "status could not be built");
+        return;
+    }
+    size_t n = strlen(text);
+    text[n] = '\n';
+    unix_client_send(c, text, n + 1);
+    free(text);
+}
+
+static void take_line(struct daemon *d, struct unix_client *c, const char *line, size_t size)
+{
+    json_error_t error;
+    json_t *request = json_loadb(line, size, JSON_REJECT_DUPLICATES, &error);
+    const char *name = json_string_value(json_object_get(request, "request"));
+    if (!json_is_object(request)) {
+        bad_request(d, c, "expected one JSON object");
+    } else if (name == NULL) {
+        bad_request(d, c, "request: expected the name of a request");
+    } else if (strcmp(name, "status") == 0) {
+        send_status(d, c);
+    } else if (strcmp(name, "approve") == 0) {
+        approve(d, c, request);
+    } else {
+        bad_request(d, c, "request: expected status or approve");
+    }
+    json_decref(request);
+}
+
+static ssize_t on_received(void *user, struct unix_client *c, const uint8_t *data, size_t size)
+{
+    const uint8_t *end = memchr(data, '\n', size);
+    if (end == NULL) {
+        if (size >= CONTROL_MAX_INPUT) {
+            bad_request(user, c, "a line is longer than 4096 bytes");
+        }
+        return 0; /* a full buffer without a line ends the connection */
+    }
+    take_line(user, c, (const char *)data, (size_t)(end - data));
+    return end - data + 1;
+}
+
+static void on_opened(void *user, struct unix_client *c)
+{
+    (void)user;
+    (void)c;
+}
+
+static void on_closed(void *user, struct unix_client *c)
+{
+    struct daemon *d = user;
+    for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++) {
+        if (d->waiters[i].client == c) {
+            d->waiters[i].client = NULL; /* its request is on its way all the same */
+        }
+    }
+}
+
+void control_socket_reply(struct daemon *d, const struct request_id *id, int status, int64_t offset)
+{
+    for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++) {
+        struct waiter *w = &d->waiters[i];
+        if (w->client != NULL && memcmp(&w->id, id, sizeof *id) == 0) {
+            struct unix_client *c = w->client;
+            w->client = NULL;
+            send_approved(c, status, offset);
+        }
+    }
+}
+
+void control_socket_expire(struct daemon *d, struct mono now)
+{
+    for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++) {
+        struct waiter *w = &d->waiters[i];
+        if (w->client != NULL && mono_diff_us(now, w->until) >= 0) {
+            struct unix_client *c = w->client;
+            w->client = NULL;
+            send_error(c, ERR_TIMEOUT,
+                       "the log has not answered; it may still count: ask again with "
+                       "the same id");
+        }
+    }
+}
+
+int control_socket_open(struct daemon *d)
+{
+    struct unix_server_config config = {.path = d->settings.control_socket,
+                                        .max_clients = CONTROL_MAX_CLIENTS,
+                                        .max_input = CONTROL_MAX_INPUT,
+                                        .max_output = CONTROL_MAX_OUTPUT,
+                                        .user = d,
+                                        .opened = on_opened,
+                                        .received = on_received,
+                                        .closed = on_closed};
+    return unix_server_new(&d->loop, &config, &d->control);
+}

@@ -1,0 +1,149 @@
+/* daemon.h: what the files of spillwayd share: one loop, and the parts that it wires together. */
+#ifndef SPILLWAY_DAEMON_DAEMON_H
+#define SPILLWAY_DAEMON_DAEMON_H
+
+#include "config/logger.h"
+#include "config/settings.h"
+#include "core/replica.h"
+#include "daemon/actuators.h"
+#include "daemon/keyring.h"
+#include "daemon/store.h"
+#include "daemon/unix_server.h"
+#include "log/bus.h"
+
+#include <uv.h>
+
+enum phase {
+    PHASE_WAITING,   /* no journal yet: for the GENESIS at offset 0 */
+    PHASE_RESUMING,  /* has a control state; the log has to show that it is the same log */
+    PHASE_CHECKING,  /* the log is another one: a successor of ours? */
+    PHASE_FOLLOWING, /* reads on */
+    PHASE_REFUSED,   /* reads no more; why says what a person has to do */
+    PHASE_FAILED,    /* the journal cannot be written: acts on nothing more */
+};
+
+enum {
+    CONTROL_MAX_CLIENTS = 16,
+    CONTROL_MAX_LINE = 4096,
+    WHY_SIZE = 512,
+};
+
+/* Everything that was counted and dropped, or is worth a number. */
+struct counters {
+    struct log_limit bad_records;  /* not decodable */
+    struct log_limit bad_reports;  /* forged, damaged, of another observer or fleet */
+    struct log_limit bad_requests; /* control messages that cannot be read */
+    struct log_limit bad_edges;    /* frames of the probe that make no sense */
+    uint64_t records, reports, edges, commits;
+    uint64_t append_refused;  /* the bus had no room, or the log is not ours to write to */
+    uint64_t claims_withheld; /* the topic's settings were not accepted */
+};
+
+/* An operator's request that was stepped and waits for its record to be folded. */
+struct waiter {
+    struct unix_client *client; /* NULL: free */
+    struct request_id id;
+    struct mono until;
+};
+
+struct daemon {
+    struct spillwayd_settings settings;
+    const char *config_path;
+    struct logger log;
+    struct mono started;
+
+    uv_loop_t loop;
+    int timer_fd; /* CLOCK_BOOTTIME, absolute */
+    uv_poll_t timer_poll, bus_poll;
+    uv_signal_t signals[3];
+    bool stopping;
+    struct mono stop_until;
+
+    struct store store;
+    struct bus *bus;
+    struct mono pumped;
+    struct replica *replica; /* NULL while no fleet is known */
+    void *replica_memory;
+    struct effect *effects; /* REPLICA_MAX_EFFECTS of them */
+
+    enum phase phase;
+    char why[WHY_SIZE]; /* of PHASE_CHECKING, PHASE_REFUSED, PHASE_FAILED, or "" */
+    bool log_readable;
+    int64_t log_end;
+
+    uint16_t idc;           /* index in the fleet, FLEET_NONE while unknown */
+    struct digest equipped; /* digest of the fleet that the parts below are for */
+    bool is_equipped;
+    bool edges_due; /* the replica has to hear of the downs in the journal */
+    struct keyring keys;
+    struct actuators actuators;
+    struct down *downs; /* [link * 2 + end] */
+
+    int topics_status; /* ERR_UNAVAILABLE: not known yet */
+    char topics_why[BUS_TEXT_SIZE];
+    struct mono topics_asked;
+    bool topics_asking;
+
+    struct unix_server *control, *probe;
+    uint32_t probes; /* connected */
+    struct waiter waiters[CONTROL_MAX_CLIENTS];
+
+    void *arena; /* for decoding, arena_size bytes */
+    size_t arena_size;
+    uint8_t *encoded; /* for encoding, encoded_size bytes */
+    size_t encoded_size;
+    struct counters counters;
+};
+
+/* daemon.c: life. Returns the exit code. */
+int daemon_run(struct daemon *d);
+/* Sets the timer to the next thing that time asks for. */
+void daemon_set_timer(struct daemon *d);
+
+/* step.c: one event into the replica: journal, then effects. */
+void daemon_step(struct daemon *d, struct event *e);
+void daemon_step_record(struct daemon *d, const struct record *r, int64_t offset,
+                        const struct bytes *encoded);
+/* Commits what was gathered; false when the journal has failed: then nothing may be acted upon. */
+bool daemon_commit(struct daemon *d);
+/* Makes sure of an arena of at least size bytes, and starts it. */
+bool daemon_arena(struct daemon *d, size_t size, struct arena *ret_arena);
+
+/* follow.c: the bus's events, and whether the log is ours. */
+void follow_start(struct daemon *d);
+void follow_pump(struct daemon *d);
+/* Starts reading the log over after the newest record that the journal has (after a skip). */
+void follow_reread(struct daemon *d);
+
+/* equip.c: the replica and the parts that depend on the fleet. */
+int equip_replica(struct daemon *d, const struct fleet *f,
+                  const struct control *restored) MUST_CHECK;
+/* Makes the parts anew when the fleet has changed; steps nothing. */
+void equip_parts(struct daemon *d);
+/* Tells a new replica of the downs that the journal knows. */
+void equip_edges(struct daemon *d);
+void equip_keys(struct daemon *d);
+void equip_check_topics(struct daemon *d);
+
+/* reports.c: a report from the bus: verified, then stepped. */
+void reports_take(struct daemon *d, const struct bus_event *e);
+
+/* probe_socket.c: the local probe: the fleet to it, link edges from it. */
+int probe_socket_open(struct daemon *d) MUST_CHECK;
+void probe_socket_tell_fleet(struct daemon *d);
+
+/* control_socket.c: people's requests, one JSON object per line. */
+int control_socket_open(struct daemon *d) MUST_CHECK;
+void control_socket_reply(struct daemon *d, const struct request_id *id, int status,
+                          int64_t offset);
+/* Answers those that have waited too long. */
+void control_socket_expire(struct daemon *d, struct mono now);
+
+/* status.c: the answer to a status request; NULL when out of memory. */
+char *status_text(struct daemon *d);
+
+/* notices.c: what the replica has to tell people, as log lines with stable codes. */
+void notices_log(const struct daemon *d, const struct effect *e);
+const char *phase_name(enum phase p);
+
+#endif
