@@ -144,7 +144,9 @@ static void flush(struct sim *s, uint16_t i)
         node_crash(s, i);
         return;
     }
+#ifndef SPILLWAY_BUG_ACT_FIRST
     commit(s, i);
+#endif
     for (uint32_t k = 0; k < n->pending.count && s->failure[0] == '\0'; k++) {
         if (unlucky && rng_chance(&s->rng, 40)) {
             node_crash(s, i);
@@ -153,6 +155,11 @@ static void flush(struct sim *s, uint16_t i)
         carry_out_one(s, i, k);
     }
     drop_pending(n);
+#ifdef SPILLWAY_BUG_ACT_FIRST
+    if (s->now_us % (20 * SIM_TICK_US) == 0) {
+        commit(s, i);
+    }
+#endif
 }
 
 static void tell_edges(struct sim *s, uint16_t i)
