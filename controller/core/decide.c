@@ -210,13 +210,13 @@ static bool any_recovering(const struct casebook *cases)
 }
 
 /* Home, with what is still out rescued away from it. */
-static int make_target(struct work *w, struct plan *ret_target, struct rollout_way *ret_way)
+static int make_target(struct work *w, struct planner *p, struct plan *ret_target,
+                       struct rollout_way *ret_way)
 {
     const struct fleet *f = w->o.f;
-    struct planner p;
     bool *not_out = ARENA_NEW(w->arena, bool, f->entrance_count);
     int status = not_out == NULL ? ERR_FULL : plan_home(f, w->arena, ret_target);
-    status = status == OK ? planner_new(f, w->o.out, not_out, w->arena, &p) : status;
+    status = status == OK ? planner_new(f, w->o.out, not_out, w->arena, p) : status;
     if (status != OK) {
         return status;
     }
@@ -225,8 +225,8 @@ static int make_target(struct work *w, struct plan *ret_target, struct rollout_w
         not_out[e] = !w->o.out[e];
         whole = whole && not_out[e];
     }
-    planner_rescue(&p, ret_target);
-    *ret_way = (struct rollout_way){.target = ret_target, .whole = whole};
+    planner_rescue(p, ret_target);
+    *ret_way = (struct rollout_way){.target = ret_target, .whole = whole, .load = &p->load};
     return OK;
 }
 
@@ -246,12 +246,13 @@ static void close_recovered(struct work *w)
 
 static int propose_return(struct work *w)
 {
+    struct planner planner;
     struct plan target;
     struct rollout_way way;
     if (!any_recovering(&w->cases)) {
         return OK;
     }
-    int status = make_target(w, &target, &way);
+    int status = make_target(w, &planner, &target, &way);
     if (status != OK) {
         return status;
     }

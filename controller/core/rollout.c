@@ -75,6 +75,16 @@ struct walk {
     uint32_t moved, blocked; /* blocked: by a target that is not usable now */
 };
 
+/* Capacity allows the move; or core alone is too much at the target as well, and this is no more.
+ */
+static bool may_load(const struct walk *w, uint16_t e)
+{
+    uint16_t idc = w->o->f->entrances[e].idc;
+    return load_fits(w->o->f, w->load, e, 0, 0) ||
+           (w->load->entrance[e] <= w->way->load->entrance[e] &&
+            w->load->idc[idc] <= w->way->load->idc[idc]);
+}
+
 /* Moves up to the budget of one answer's slots to where the target has them, as far as capacity
  * allows. */
 static void walk_answer(struct walk *w, uint16_t s, uint16_t v)
@@ -99,7 +109,7 @@ static void walk_answer(struct walk *w, uint16_t s, uint16_t v)
         struct slot had = a->slots[i];
         a->slots[i] = wanted;
         load_compute(f, w->to, s, NULL, w->load);
-        if (had.entrance != wanted.entrance && !load_fits(f, w->load, wanted.entrance, 0, 0)) {
+        if (had.entrance != wanted.entrance && !may_load(w, wanted.entrance)) {
             a->slots[i] = had;
             continue;
         }
@@ -111,6 +121,7 @@ static void walk_answer(struct walk *w, uint16_t s, uint16_t v)
 static void walk_slots(struct walk *w)
 {
     for (uint16_t s = 0; s < w->o->f->service_count; s++) {
+        load_compute(w->o->f, w->way->target, s, NULL, w->way->load);
         for (uint16_t v = 0; v < w->o->f->view_count && !w->o->f->services[s].stateful; v++) {
             walk_answer(w, s, v);
         }

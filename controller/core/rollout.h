@@ -18,6 +18,7 @@ enum rollout {
 struct rollout_way {
     const struct plan *target; /* home, with what is still out rescued away */
     bool whole;                /* nothing is out: the target is home itself */
+    struct load *load;         /* scratch: of the target */
 };
 
 /* to: a copy of the plan in force. load: scratch. *ret_wait_us: with ROLLOUT_WAITS, in how long

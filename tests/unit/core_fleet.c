@@ -28,7 +28,7 @@ static void add_link(struct fleet *f, uint16_t a, uint16_t b, uint32_t latency_u
 
 static void add_places(struct fleet *f, struct rng *r, struct arena *a)
 {
-    f->region_count = (uint16_t)(1 + f->idc_count / 4);
+    f->region_count = (uint16_t)(1 + f->idc_count / 2);
     f->regions = NEW(a, struct region, f->region_count);
     f->idcs = NEW(a, struct idc, f->idc_count);
     f->links = NEW(a, struct link, (size_t)3 * f->idc_count);
@@ -65,7 +65,7 @@ static void add_service(struct fleet *f, struct rng *r, struct arena *a, uint16_
         at->features[i].cost_ppm = 100000 + (uint32_t)rng_below(r, 500000);
     }
     for (uint16_t v = 0; v < f->view_count; v++) {
-        f->demand_rps[(size_t)s * f->view_count + v] = rng_below(r, 1000);
+        f->demand_rps[(size_t)s * f->view_count + v] = rng_below(r, 1500);
     }
     for (uint16_t x = 0; x < f->idc_count; x++) {
         if (s > 0 && rng_chance(r, 400000)) {
