@@ -111,7 +111,9 @@ class Bench:
         self.expect("the route stands", lambda: self.seen.routes.get(key) == home)
         for _ in range(self.samples):
             before, _ = self.lab.faults.fault("carrier", [link["name"], near["idc"]])
-            self.expect("the route moved", lambda: self.seen.routes[key] not in ("", home))
+            self.expect("the signal is lost and the route moved",
+                        lambda: self.seen.carriers.get((near["idc"], home)) is False
+                        and self.seen.routes[key] not in ("", home))
             lost = self.seen.first_change(before, "carrier", (near["idc"], home), lambda up: not up)
             self.note("own carrier lost -> effective route",
                       max(0.0, self.seen.first_change(before, "route", key, lambda d: d not in ("", home)) - lost))
@@ -240,6 +242,7 @@ def main():
     p.add_argument("--confirmation", default="2s", help="confirmation window (default 2s, shortest 150ms)")
     p.add_argument("--only", default="idle,blackhole,carrier,idc,blips", help="which, separated by commas")
     p.add_argument("--json", metavar="FILE")
+    p.add_argument("--keep", action="store_true", help="leave the lab up when something was not seen")
     args = p.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # An IDC may not come back faster than it leaves, and not within a second: the fleet file's own bounds.
@@ -262,8 +265,9 @@ def main():
             if args.json:
                 with open(args.json, "w", encoding="utf-8") as file:
                     json.dump(bench.results, file, indent=1)
-        Lab.down(args.run)
-        os.unlink(fleet)
+        if not (args.keep and failed):
+            Lab.down(args.run)
+            os.unlink(fleet)
     if failed:
         print(f"disaster.py: {failed}", file=sys.stderr)
         return 1

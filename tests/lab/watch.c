@@ -52,16 +52,17 @@ static void program_load(struct program *p, const json_t *settings)
     }
 }
 
+/* Causes before effects: a carrier signal is read before the routes that follow it. */
 static void poll_all(const struct program *p)
 {
+    for (size_t i = 0; i < p->link_count; i++) {
+        link_watch_poll(p->links[i]);
+    }
     for (size_t i = 0; i < p->dns_count; i++) {
         dns_watch_poll(p->dns[i]);
     }
     for (size_t i = 0; i < p->route_count; i++) {
         route_watch_poll(p->routes[i]);
-    }
-    for (size_t i = 0; i < p->link_count; i++) {
-        link_watch_poll(p->links[i]);
     }
     for (size_t i = 0; i < p->file_count; i++) {
         file_watch_poll(p->files[i]);
