@@ -42,11 +42,11 @@ static enum health seen(const struct control *c, const struct diagnosis *d, cons
 static enum word weigh(const struct control *c, const struct diagnosis *d, const struct incident *n)
 {
     enum health now = seen(c, d, &n->subject);
-    if (now == HEALTH_UNKNOWN) {
-        return WORD_WAITS;
+    if (now == HEALTH_UNKNOWN || now == HEALTH_DEGRADED) {
+        return WORD_WAITS; /* not concluded (diagnose.h) */
     }
     bool recovers = n->state == INCIDENT_RECOVERING;
-    return (now == HEALTH_UP) == recovers || now == HEALTH_DEGRADED ? WORD_STANDS : WORD_FALLS;
+    return (now == HEALTH_UP) == recovers ? WORD_STANDS : WORD_FALLS;
 }
 
 /* A decision that changed no incident (hops, a further step) stands: the next one corrects it. */
