@@ -61,6 +61,17 @@ static void write_text(const char *path, const char *text)
     close(fd);
 }
 
+static void encode_fleet(struct stage *s)
+{
+    free(s->frame_bytes);
+    s->fleet_size = fleet_encoded_size(&s->fleet);
+    s->frame_bytes = malloc(s->fleet_size);
+    struct codec c = codec_writer(s->frame_bytes, s->fleet_size);
+    fleet_codec(&c, &s->fleet);
+    ck_assert_int_eq(codec_finish(&c), OK);
+    s->digest = sha256_of(s->frame_bytes, s->fleet_size);
+}
+
 static void load_fleet(struct stage *s)
 {
     struct config_errors errors = {0};
@@ -75,12 +86,7 @@ static void load_fleet(struct stage *s)
     ck_assert_int_eq(config_fleet_parse(text, size, &arena, &s->fleet, &errors), OK);
     config_errors_done(&errors);
     free(text);
-    s->fleet_size = fleet_encoded_size(&s->fleet);
-    s->frame_bytes = malloc(s->fleet_size);
-    struct codec c = codec_writer(s->frame_bytes, s->fleet_size);
-    fleet_codec(&c, &s->fleet);
-    ck_assert_int_eq(codec_finish(&c), OK);
-    s->digest = sha256_of(s->frame_bytes, s->fleet_size);
+    encode_fleet(s);
 }
 
 static void side_files(struct stage *s, int i)
@@ -228,6 +234,19 @@ int stage_stop(struct stage *s, int i)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+static void give_fleet(struct stage *s, int i)
+{
+    struct stage_side *side = &s->side[i];
+    const struct local_message m = {
+        .type = LOCAL_FLEET,
+        .fleet = {.idc = side->index, .fleet = {s->frame_bytes, (uint32_t)s->fleet_size}}};
+    size_t size = local_encoded_size(&m);
+    uint8_t *frame = malloc(size);
+    ck_assert_int_eq(local_encode(&m, frame, size, &size), OK);
+    ck_assert_int_eq(write(side->connection, frame, size), (ssize_t)size);
+    free(frame);
+}
+
 /* Accepts the probe if it waits, and gives it the fleet. */
 static void serve(struct stage *s, int i)
 {
@@ -237,14 +256,16 @@ static void serve(struct stage *s, int i)
         return;
     side->connection = accept4(side->listener, NULL, NULL, SOCK_CLOEXEC);
     ck_assert_int_ge(side->connection, 0);
-    const struct local_message m = {
-        .type = LOCAL_FLEET,
-        .fleet = {.idc = side->index, .fleet = {s->frame_bytes, (uint32_t)s->fleet_size}}};
-    size_t size = local_encoded_size(&m);
-    uint8_t *frame = malloc(size);
-    ck_assert_int_eq(local_encode(&m, frame, size, &size), OK);
-    ck_assert_int_eq(write(side->connection, frame, size), (ssize_t)size);
-    free(frame);
+    give_fleet(s, i);
+}
+
+void stage_change_fleet(struct stage *s)
+{
+    s->old_digest = s->digest;
+    snprintf(s->fleet.services[0].features[0].owner, FLEET_NAME_SIZE, "somebody-else");
+    encode_fleet(s);
+    for (int i = 0; i < STAGE_SIDES; i++)
+        give_fleet(s, i);
 }
 
 bool stage_edge(struct stage *s, int i, bool down, int timeout_ms, int64_t *ret_held_us)
@@ -282,6 +303,8 @@ static void take_report(struct stage *s, const struct bus_event *e)
     const struct report_key key = {"probe-beijing", s->key, sizeof(s->key)};
     struct report r;
     ck_assert_int_eq(report_open(e->data, e->size, &key, 1, &arena, &r), OK);
+    if (digest_compare(&r.fleet, &s->old_digest) == 0)
+        return; /* of before the change */
     ck_assert_int_eq(digest_compare(&r.fleet, &s->digest), 0);
     ck_assert_uint_le(r.count, STAGE_OBSERVED);
     if (r.incarnation < s->report.incarnation)

@@ -26,7 +26,7 @@ struct stage {
     void *memory;
     uint8_t *frame_bytes; /* canonical fleet */
     size_t fleet_size;
-    struct digest digest;
+    struct digest digest, old_digest;
     pid_t broker;
     struct bus *bus;
     uint8_t key[32];      /* of every probe and link */
@@ -47,6 +47,8 @@ void stage_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool stage_edge(struct stage *s, int side, bool down, int timeout_ms, int64_t *ret_held_us);
 /* Reads reports of side A until `good` says so of s->report, for at most timeout_ms. */
 bool stage_report(struct stage *s, bool (*good)(const struct stage *s), int timeout_ms);
+/* Changes the fleet (its features' owners, which no probe watches) and gives it to both probes. */
+void stage_change_fleet(struct stage *s);
 /* Closes the listening sockets: the daemons are away. */
 void stage_daemons_away(struct stage *s);
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,6 +171,28 @@ START_TEST(test_service_dies)
 }
 END_TEST
 
+static bool link_up_for_a_second(const struct stage *s)
+{
+    return link_up(s) && s->observed[LINK_SHANGHAI].held_us > US_PER_SEC &&
+           health_of(s, ENTRANCE_BEIJING) == HEALTH_UP &&
+           s->observed[ENTRANCE_BEIJING].held_us > US_PER_SEC;
+}
+
+/* A new fleet, and keys read again, do not make the probe forget what it knows. */
+START_TEST(test_change_of_fleet_and_keys)
+{
+    int64_t held = 0;
+    ck_assert(stage_report(&stage, link_up_for_a_second, 20000));
+    int64_t before = stage.observed[LINK_SHANGHAI].held_us;
+    stage_change_fleet(&stage);
+    ck_assert(stage_report(&stage, link_up_for_a_second, 5000)); /* from before the change */
+    kill(stage.side[STAGE_A].probe, SIGHUP);
+    ck_assert(!stage_edge(&stage, STAGE_A, true, 500, &held));
+    ck_assert(stage_report(&stage, link_up_for_a_second, 5000));
+    ck_assert_int_gt(stage.observed[LINK_SHANGHAI].held_us, before);
+}
+END_TEST
+
 static uint64_t first_incarnation;
 static bool newer_incarnation(const struct stage *s)
 {
@@ -215,6 +238,7 @@ int main(void)
     tcase_add_test(c, test_links);
     tcase_add_test(c, test_probe_gone_is_no_cut);
     tcase_add_test(c, test_service_dies);
+    tcase_add_test(c, test_change_of_fleet_and_keys);
     tcase_add_test(c, test_restart_without_daemon);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
