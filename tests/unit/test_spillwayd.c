@@ -1,0 +1,425 @@
+/* test_spillwayd.c: real spillwayds on a development broker: elections, crashes, restarts, bad
+ * input, full disks. */
+#include "daemon_stage.h"
+#include "journal/journal.h"
+#include "wire/local.h"
+
+#include <check.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct stage stage;
+
+static void setup(void)
+{
+    stage_open(&stage);
+    stage_broker(&stage);
+}
+
+static void teardown(void)
+{
+    stage_close(&stage);
+}
+
+/* Opens a stopped daemon's journal and verifies all of it. */
+static struct journal *journal_of(int daemon, struct journal_view **ret_v)
+{
+    char path[108];
+    struct journal *j = NULL;
+    struct journal_check check;
+    stage_path(&stage, daemon, "journal", path);
+    ck_assert_int_eq(journal_open(path, JOURNAL_READ, 0, NULL, &j), OK);
+    ck_assert_int_eq(journal_view_open(j, ret_v), OK);
+    int status = journal_verify(*ret_v, &check);
+    ck_assert_msg(status == OK, "%s", check.fault);
+    return j;
+}
+
+/* Every record that both keep has the same bytes, outcome and chain hash; gives how many. */
+static int compare_journals(int a, int b)
+{
+    struct journal_view *va, *vb;
+    struct journal *ja = journal_of(a, &va), *jb = journal_of(b, &vb);
+    struct journal_entry ea = {.offset = -1};
+    int common = 0;
+    for (int status = journal_seek(va, JOURNAL_FIRST, &ea); status == OK;
+         status = journal_seek(va, JOURNAL_NEXT, &ea)) {
+        struct journal_entry eb = {.offset = ea.offset};
+        if (ea.leaf || journal_seek(vb, JOURNAL_AT, &eb) != OK) {
+            continue;
+        }
+        ck_assert_int_eq(digest_compare(&ea.chain, &eb.chain), 0);
+        ck_assert_uint_eq(ea.outcome, eb.outcome);
+        common++;
+    }
+    journal_view_close(va);
+    journal_view_close(vb);
+    journal_close(ja);
+    journal_close(jb);
+    return common;
+}
+
+static int64_t applied_of(int daemon)
+{
+    json_t *status = stage_status(&stage, daemon);
+    json_t *applied = json_object_get(status, "applied");
+    ck_assert(json_is_integer(applied));
+    int64_t value = json_integer_value(applied);
+    json_decref(status);
+    return value;
+}
+
+START_TEST(waits_for_genesis_and_elects)
+{
+    for (int i = 0; i < STAGE_DAEMONS; i++) {
+        stage_start(&stage, i);
+        stage_await_text(&stage, i, "phase", "waiting");
+    }
+    stage_await_number(&stage, 0, "log_end", 0);
+    stage_genesis(&stage, 1, 0, 1);
+    int first = stage_await_leader(&stage);
+    ck_assert_int_eq(stage_stop(&stage, first, SIGKILL), -SIGKILL);
+    int second = stage_await_leader(&stage);
+    ck_assert_int_ne(first, second);
+    stage_start(&stage, first); /* goes on from its journal and catches up */
+    stage_await_number(&stage, first, "applied", applied_of(second));
+    stage_await_text(&stage, first, "phase", "following");
+    ck_assert_int_eq(stage_await_leader(&stage), second);
+    json_t *status = stage_status(&stage, first);
+    ck_assert(json_is_null(json_object_get(status, "halted")));
+    json_decref(status);
+    /* A leader that is asked to stop yields: the others need not wait for its lease. */
+    ck_assert_int_eq(stage_stop(&stage, second, SIGTERM), 0);
+    int third = stage_await_leader(&stage);
+    ck_assert_int_ne(second, third);
+    for (int i = 0; i < STAGE_DAEMONS; i++) {
+        if (i != second) {
+            ck_assert_int_eq(stage_stop(&stage, i, SIGTERM), 0);
+        }
+    }
+    ck_assert_int_gt(compare_journals(0, 1), 3);
+    ck_assert_int_gt(compare_journals(1, 2), 3);
+}
+END_TEST
+
+START_TEST(kill_9_at_any_instant_resumes)
+{
+    stage_genesis(&stage, 1, 0, 1);
+    stage_start(&stage, 1);
+    for (int round = 0; round < 8; round++) {
+        stage_start(&stage, 0);
+        stage_await_text(&stage, 0, "phase", "following");
+        stage_await_number(&stage, 0, "applied", round);
+        ck_assert_int_eq(stage_stop(&stage, 0, SIGKILL), -SIGKILL);
+        struct journal_view *v;
+        struct journal *j = journal_of(0, &v);
+        journal_view_close(v);
+        journal_close(j);
+    }
+    ck_assert_int_eq(stage_stop(&stage, 1, SIGTERM), 0);
+    ck_assert_int_gt(compare_journals(0, 1), 1);
+}
+END_TEST
+
+START_TEST(bad_control_messages_are_answered_and_counted)
+{
+    static const char *const bad[] = {
+        "nonsense\n",
+        "{}\n",
+        "[1]\n",
+        "{\"request\":3}\n",
+        "{\"request\":\"fly\"}\n",
+        "{\"request\":\"approve\"}\n",
+        "{\"request\":\"approve\",\"id\":\"00\",\"incident\":1,\"reason\":\"x\"}\n",
+        "{\"request\":\"approve\",\"id\":\"00112233445566778899aabbccddeeff\",\"incident\":-1,"
+        "\"reason\":\"x\"}\n",
+        "{\"request\":\"approve\",\"id\":\"00112233445566778899aabbccddeeff\",\"incident\":1,"
+        "\"reason\":\"\"}\n",
+        "{\"request\":\"approve\",\"id\":\"00112233445566778899aabbccddeeff\",\"incident\":1,"
+        "\"reason\":\"a\\nb\"}\n",
+        "{\"request\":\"status\",\"request\":\"status\"}\n",
+        "\xff\xfe\n",
+        "\n",
+    };
+    int count = (int)(sizeof bad / sizeof bad[0]);
+    stage_start(&stage, 0);
+    int fd = stage_connect(&stage, 0, "control");
+    for (int i = 0; i < count; i++) {
+        json_t *answer = stage_ask(fd, bad[i]);
+        ck_assert_msg(json_is_false(json_object_get(answer, "ok")), "%s", bad[i]);
+        ck_assert_int_eq(json_integer_value(json_object_get(answer, "status")), ERR_INVALID);
+        json_decref(answer);
+    }
+    json_t *answer =
+        stage_ask(fd, "{\"request\":\"approve\",\"id\":\"00112233445566778899aabbccddeeff\","
+                      "\"incident\":1,\"reason\":\"too early\"}\n");
+    ck_assert_int_eq(json_integer_value(json_object_get(answer, "status")), ERR_UNAVAILABLE);
+    json_decref(answer);
+    static char longest[6000];
+    memset(longest, 'a', sizeof longest - 1);
+    (void)send(fd, longest, sizeof longest - 1, MSG_NOSIGNAL);
+    json_decref(stage_ask(fd, "\n"));
+    ck_assert_ptr_null(
+        stage_ask(fd, "{\"request\":\"status\"}\n")); /* that line ended the connection */
+    close(fd);
+    stage_await_number(&stage, 0, "counters.bad_requests", count + 1);
+    struct stat st;
+    char path[108];
+    stage_path(&stage, 0, "control", path);
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_uint_eq(st.st_mode & 0777, 0600);
+}
+END_TEST
+
+START_TEST(too_many_clients_are_closed)
+{
+    int fds[20], closed = 0;
+    stage_start(&stage, 0);
+    for (int i = 0; i < 20; i++) {
+        fds[i] = stage_connect(&stage, 0, "control");
+    }
+    for (int i = 0; i < 20; i++) {
+        json_t *status = stage_ask(fds[i], "{\"request\":\"status\"}\n");
+        closed += status == NULL ? 1 : 0;
+        json_decref(status);
+    }
+    ck_assert_int_eq(closed, 4);
+    for (int i = 0; i < 20; i++) {
+        close(fds[i]);
+    }
+    stage_await_number(&stage, 0, "counters.control_refused", 4);
+}
+END_TEST
+
+START_TEST(approve_is_answered_by_the_log_and_once)
+{
+    static const char line[] =
+        "{\"request\":\"approve\",\"id\":\"00112233445566778899aabbccddeeff\","
+        "\"incident\":7,\"reason\":\"a test\"}\n";
+    stage_genesis(&stage, 1, 0, 1);
+    stage_start(&stage, 0);
+    ck_assert_int_eq(stage_await_leader(&stage), 0);
+    int fd = stage_connect(&stage, 0, "control");
+    for (int i = 0; i < 2; i++) { /* no such incident: folded, refused, and not again */
+        json_t *answer = stage_ask(fd, line);
+        ck_assert_int_eq(json_integer_value(json_object_get(answer, "status")), ERR_NOT_FOUND);
+        json_decref(answer);
+    }
+    close(fd);
+}
+END_TEST
+
+/* Reads one frame from the daemon; the body is thrown away. */
+static enum local_type read_frame(int fd, uint16_t *ret_idc)
+{
+    static uint8_t data[1024 * 1024];
+    size_t len = 0, used;
+    struct local_message m;
+    int status;
+    while ((status = local_decode(data, len, &m, &used)) == ERR_TRUNCATED) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        ck_assert_int_eq(poll(&p, 1, 30000), 1);
+        ssize_t n = recv(fd, data + len, sizeof data - len, 0);
+        ck_assert_int_gt(n, 0);
+        len += (size_t)n;
+    }
+    ck_assert_int_eq(status, OK);
+    *ret_idc = m.type == LOCAL_FLEET ? m.fleet.idc : FLEET_NONE;
+    return m.type;
+}
+
+static void send_edge(int fd, bool down, int64_t held_us)
+{
+    uint8_t frame[LOCAL_EDGE_SIZE];
+    size_t size;
+    struct local_message m = {.type = LOCAL_EDGE,
+                              .edge = {.link = 0, .end = 0, .down = down, .held_us = held_us}};
+    ck_assert_int_eq(local_encode(&m, frame, sizeof frame, &size), OK);
+    ck_assert_int_eq(send(fd, frame, size, MSG_NOSIGNAL), (ssize_t)size);
+}
+
+START_TEST(downs_are_numbered_and_survive_kill_9)
+{
+    uint16_t idc;
+    stage_genesis(&stage, 1, 0, 1);
+    stage_start(&stage, 0);
+    stage_await_text(&stage, 0, "phase", "following");
+    stage_await_text(&stage, 0, "fleet", "three-idc");
+    int fd = stage_connect(&stage, 0, "probe");
+    ck_assert_int_eq(read_frame(fd, &idc), LOCAL_FLEET);
+    ck_assert_uint_eq(idc, 0);
+    send_edge(fd, true, 1000);
+    send_edge(fd, false, 0);
+    send_edge(fd, true, 0);
+    stage_await_number(&stage, 0, "counters.edges", 3);
+    stage_await_number(&stage, 0, "links.0.number", 2);
+    close(fd);
+    fd = stage_connect(&stage, 0, "probe"); /* repeats what has held for long: no new down */
+    ck_assert_int_eq(read_frame(fd, &idc), LOCAL_FLEET);
+    send_edge(fd, true, 3600 * US_PER_SEC);
+    stage_await_number(&stage, 0, "counters.edges", 4);
+    send(fd, "\xff\xff\xff\xff\xff", 5,
+         MSG_NOSIGNAL); /* a frame without sense ends the connection */
+    char end;
+    ck_assert_int_eq(recv(fd, &end, 1, 0), 0);
+    close(fd);
+    ck_assert_int_eq(stage_stop(&stage, 0, SIGKILL), -SIGKILL);
+    stage_start(&stage, 0);
+    stage_await_text(&stage, 0, "phase", "following");
+    json_t *status = stage_status(&stage, 0);
+    json_t *link = json_array_get(json_object_get(status, "links"), 0);
+    ck_assert_int_eq(json_integer_value(json_object_get(link, "number")), 2);
+    ck_assert(json_is_true(json_object_get(link, "down")));
+    json_decref(status);
+}
+END_TEST
+
+START_TEST(a_full_disk_stops_acting_and_names_the_remedy)
+{
+    stage_genesis(&stage, 1, 0, 1);
+    stage_start_bounded(&stage, 0, (size_t)_i * 1024);
+    stage_await_text(&stage, 0, "phase", "failed");
+    json_t *status = stage_status(&stage, 0); /* it lives, and says so */
+    const char *why = json_string_value(json_object_get(status, "why"));
+    ck_assert_ptr_nonnull(why);
+    ck_assert_ptr_nonnull(strstr(why, "free space"));
+    json_decref(status);
+    ck_assert_int_eq(stage_stop(&stage, 0, SIGTERM), 1);
+    stage_start(&stage, 0); /* with room again it goes on */
+    ck_assert_int_eq(stage_await_leader(&stage), 0);
+}
+END_TEST
+
+START_TEST(another_log_is_refused_and_a_successor_is_followed)
+{
+    stage_genesis(&stage, 1, 0, 1);
+    stage_start(&stage, 0);
+    ck_assert_int_eq(stage_await_leader(&stage), 0);
+    ck_assert_int_eq(stage_stop(&stage, 0, SIGTERM), 0);
+    int64_t applied;
+    size_t size;
+    struct journal_view *v;
+    struct journal *j = journal_of(0, &v);
+    ck_assert_int_eq(journal_control_size(v, &size, &applied), OK);
+    journal_view_close(v);
+    journal_close(j);
+
+    stage_broker(&stage); /* its log is gone with it */
+    stage_genesis(&stage, 2, 0, 2);
+    stage_start(&stage, 0);
+    stage_await_text(&stage, 0, "phase", "refused");
+    json_t *status = stage_status(&stage, 0);
+    ck_assert_int_eq(json_integer_value(json_object_get(status, "applied")), applied);
+    ck_assert_int_eq(json_integer_value(json_object_get(status, "era")), 1);
+    json_decref(status);
+    ck_assert_int_eq(stage_stop(&stage, 0, SIGTERM), 0);
+
+    stage_broker(&stage);
+    stage_genesis(&stage, 3, 1, 2);
+    stage_start(&stage, 0);
+    stage_await_text(&stage, 0, "phase", "following");
+    stage_await_number(&stage, 0, "era", 2);
+    ck_assert_int_eq(stage_await_leader(&stage), 0);
+    char archive[108];
+    stage_path(&stage, 0, "journal.era-1", archive);
+    ck_assert_int_eq(access(archive, F_OK), 0);
+}
+END_TEST
+
+START_TEST(a_log_that_is_not_ours_is_refused)
+{
+    stage_append(&stage, "what is this?", 13);
+    stage_start(&stage, 0);
+    stage_await_text(&stage, 0, "phase", "refused");
+}
+END_TEST
+
+START_TEST(garbage_in_the_log_is_dropped)
+{
+    stage_genesis(&stage, 1, 0, 1);
+    stage_append(&stage, "garbage", 7);
+    stage_start(&stage, 0);
+    ck_assert_int_eq(stage_await_leader(&stage), 0);
+    stage_append(&stage, "", 0);
+    stage_append(&stage, "\x08\x01\xff\xff\xff", 5);
+    stage_await_number(&stage, 0, "counters.bad_records", 3);
+    int64_t applied = applied_of(0);
+    stage_await_number(&stage, 0, "applied", applied + 4); /* it still leads */
+    ck_assert_int_eq(stage_stop(&stage, 0, SIGTERM), 0);
+    stage_start(&stage, 0);
+    ck_assert_int_eq(stage_await_leader(&stage), 0);
+}
+END_TEST
+
+static int run(const char *a, const char *b, const char *c)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        ck_assert_ptr_nonnull(freopen("/dev/null", "w", stdout));
+        ck_assert_ptr_nonnull(freopen("/dev/null", "w", stderr));
+        execl(SPILLWAYD, "spillwayd", a, b, c, (char *)NULL);
+        _exit(127);
+    }
+    int status;
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    return WEXITSTATUS(status);
+}
+
+START_TEST(the_command_line)
+{
+    char path[108];
+    stage_path(&stage, 0, "bad.yaml", path);
+    FILE *f = fopen(path, "w");
+    fputs("idc: 3\nspeed: fast\n", f);
+    fclose(f);
+    ck_assert_int_eq(run("--help", NULL, NULL), 0);
+    ck_assert_int_eq(run("--version", NULL, NULL), 0);
+    ck_assert_int_eq(run("--fly", NULL, NULL), 2);
+    ck_assert_int_eq(run(NULL, NULL, NULL), 2);
+    ck_assert_int_eq(run("--config", "/nonexistent", NULL), 1);
+    ck_assert_int_eq(run("--config", path, "--check"), 1);
+    stage_start(&stage, 0);
+    stage_await_text(&stage, 0, "phase", "waiting");
+    stage_path(&stage, 0, "settings.yaml", path);
+    ck_assert_int_eq(run("--config", path, "--check"), 0);
+    ck_assert_int_eq(run("--config", path, NULL), 1); /* the journal has its writer */
+    stage_await_text(&stage, 0, "phase", "waiting");  /* ... which has not noticed */
+}
+END_TEST
+
+static Suite *spillwayd_suite(void)
+{
+    Suite *s = suite_create("spillwayd");
+    TCase *t = tcase_create("spillwayd");
+    tcase_set_timeout(t, 180);
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, the_command_line);
+    tcase_add_test(t, waits_for_genesis_and_elects);
+    tcase_add_test(t, kill_9_at_any_instant_resumes);
+    tcase_add_test(t, bad_control_messages_are_answered_and_counted);
+    tcase_add_test(t, too_many_clients_are_closed);
+    tcase_add_test(t, approve_is_answered_by_the_log_and_once);
+    tcase_add_test(t, downs_are_numbered_and_survive_kill_9);
+    tcase_add_loop_test(t, a_full_disk_stops_acting_and_names_the_remedy, 64, 65);
+    tcase_add_test(t, another_log_is_refused_and_a_successor_is_followed);
+    tcase_add_test(t, a_log_that_is_not_ours_is_refused);
+    tcase_add_test(t, garbage_in_the_log_is_dropped);
+    suite_add_tcase(s, t);
+    return s;
+}
+
+int main(void)
+{
+    SRunner *runner = srunner_create(spillwayd_suite());
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
