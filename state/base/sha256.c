@@ -18,6 +18,18 @@ static uint32_t rotr(uint32_t x, unsigned n)
     return (x >> n) | (x << (32 - n));
 }
 
+/* One round. The eight words keep their places and change their names from round to round, so that
+ * nothing has to be moved: v[(k - i) mod 8] is the k-th word of round i. */
+static inline void one_round(uint32_t v[8], unsigned i, uint32_t kw)
+{
+    uint32_t a = v[(8 - i) % 8], b = v[(9 - i) % 8], c = v[(10 - i) % 8];
+    uint32_t e = v[(12 - i) % 8], f = v[(13 - i) % 8], g = v[(14 - i) % 8];
+    uint32_t *d = &v[(11 - i) % 8], *h = &v[(15 - i) % 8];
+    uint32_t t1 = *h + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) + ((e & f) ^ (~e & g)) + kw;
+    *d += t1;
+    *h = t1 + (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+}
+
 static void compress(struct sha256 *s, const uint8_t *p)
 {
     uint32_t w[64];
@@ -31,15 +43,15 @@ static void compress(struct sha256 *s, const uint8_t *p)
     }
     uint32_t v[8];
     memcpy(v, s->h, sizeof v);
-    for (size_t i = 0; i < 64; i++) {
-        uint32_t e1 = rotr(v[4], 6) ^ rotr(v[4], 11) ^ rotr(v[4], 25);
-        uint32_t ch = (v[4] & v[5]) ^ (~v[4] & v[6]);
-        uint32_t t1 = v[7] + e1 + ch + K[i] + w[i];
-        uint32_t e0 = rotr(v[0], 2) ^ rotr(v[0], 13) ^ rotr(v[0], 22);
-        uint32_t maj = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
-        memmove(v + 1, v, 7 * sizeof v[0]);
-        v[4] += t1;
-        v[0] = t1 + e0 + maj;
+    for (unsigned i = 0; i < 64; i += 8) {
+        one_round(v, 0, K[i] + w[i]);
+        one_round(v, 1, K[i + 1] + w[i + 1]);
+        one_round(v, 2, K[i + 2] + w[i + 2]);
+        one_round(v, 3, K[i + 3] + w[i + 3]);
+        one_round(v, 4, K[i + 4] + w[i + 4]);
+        one_round(v, 5, K[i + 5] + w[i + 5]);
+        one_round(v, 6, K[i + 6] + w[i + 6]);
+        one_round(v, 7, K[i + 7] + w[i + 7]);
     }
     for (size_t i = 0; i < 8; i++) {
         s->h[i] += v[i];
