@@ -104,31 +104,45 @@ static int begin(struct work *w, const struct control *c, const struct diagnosis
     return status;
 }
 
-static bool answers_or_tiers_differ(const struct plan *a, const struct plan *b)
+static bool answer_differs(const struct answer *a, const struct answer *b)
 {
-    size_t tiers = (size_t)a->region_count * a->service_count;
-    bool differ = memcmp(a->tier_limits, b->tier_limits, tiers) != 0;
-    for (size_t i = 0; i < (size_t)a->service_count * a->view_count && !differ; i++) {
-        differ = a->answers[i].count != b->answers[i].count;
-        for (uint8_t k = 0; k < a->answers[i].count && !differ; k++) {
-            const struct slot *x = &a->answers[i].slots[k], *y = &b->answers[i].slots[k];
-            differ = x->entrance != y->entrance || x->address != y->address;
-        }
+    bool differ = a->count != b->count;
+    for (uint8_t i = 0; i < a->count && !differ; i++) {
+        differ = a->slots[i].entrance != b->slots[i].entrance ||
+                 a->slots[i].address != b->slots[i].address;
     }
     return differ;
 }
 
-static bool hops_or_releases_differ(const struct plan *a, const struct plan *b)
+static bool hops_differ(const struct hops *a, const struct hops *b)
 {
-    size_t pairs = (size_t)a->idc_count * a->idc_count;
-    bool differ =
-        memcmp(a->released, b->released, (size_t)a->link_count * 2 * sizeof *a->released) != 0;
-    for (size_t i = 0; i < pairs && !differ; i++) {
-        differ = a->hops[i].count != b->hops[i].count ||
-                 memcmp(a->hops[i].links, b->hops[i].links,
-                        a->hops[i].count * sizeof a->hops[i].links[0]) != 0;
+    return a->count != b->count || memcmp(a->links, b->links, a->count * sizeof a->links[0]) != 0;
+}
+
+/* Answers and tier limits that are not the same in both plans. */
+static uint32_t count_moves(const struct plan *a, const struct plan *b)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < (size_t)a->service_count * a->view_count; i++) {
+        n += answer_differs(&a->answers[i], &b->answers[i]) ? 1 : 0;
     }
-    return differ;
+    for (size_t i = 0; i < (size_t)a->region_count * a->service_count; i++) {
+        n += a->tier_limits[i] != b->tier_limits[i] ? 1 : 0;
+    }
+    return n;
+}
+
+/* Next hops and releases that are not the same in both plans. */
+static uint32_t count_routes(const struct plan *a, const struct plan *b)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < (size_t)a->idc_count * a->idc_count; i++) {
+        n += hops_differ(&a->hops[i], &b->hops[i]) ? 1 : 0;
+    }
+    for (size_t i = 0; i < (size_t)a->link_count * 2; i++) {
+        n += a->released[i] != b->released[i] ? 1 : 0;
+    }
+    return n;
 }
 
 /* Next hops over the links that carry, and releases of those that have held long enough. */
@@ -158,8 +172,7 @@ static void bound_hops(struct work *w)
     for (size_t i = 0; i < (size_t)from->idc_count * from->idc_count; i++) {
         const struct hops *a = &from->hops[i];
         struct hops *b = &w->to.hops[i];
-        if (a->count == b->count &&
-            memcmp(a->links, b->links, a->count * sizeof a->links[0]) == 0) {
+        if (!hops_differ(a, b)) {
             continue;
         }
         if (room == 0) {
@@ -180,12 +193,12 @@ static int propose_rescue(struct work *w)
     if (status != OK) {
         return status;
     }
-    bool moves = answers_or_tiers_differ(from, &w->to);
+    bool moves = count_moves(from, &w->to) > 0;
     guard_check(&w->o, moves ? DECIDE_RESCUE : DECIDE_ROUTES, &w->planner.load, &w->to, &w->guards);
     bound_hops(w);
-    if (answers_or_tiers_differ(from, &w->to)) {
+    if (count_moves(from, &w->to) > 0) {
         w->purpose = DECIDE_RESCUE;
-    } else if (hops_or_releases_differ(from, &w->to)) {
+    } else if (count_routes(from, &w->to) > 0) {
         w->purpose = DECIDE_ROUTES;
     }
     return OK;
@@ -197,7 +210,7 @@ static void propose_shed(struct work *w)
     plan_copy(&w->to, &w->o.c->plan);
     w->guards.count = 0;
     guard_check(&w->o, DECIDE_SHED, &w->planner.load, &w->to, &w->guards);
-    w->purpose = answers_or_tiers_differ(&w->o.c->plan, &w->to) ? DECIDE_SHED : 0;
+    w->purpose = count_moves(&w->o.c->plan, &w->to) > 0 ? DECIDE_SHED : 0;
 }
 
 static bool any_recovering(const struct casebook *cases)
@@ -249,7 +262,12 @@ static int propose_return(struct work *w)
     struct planner planner;
     struct plan target;
     struct rollout_way way;
+    int64_t wait_us = rollout_wait_us(&w->o);
     if (!any_recovering(&w->cases)) {
+        return OK;
+    }
+    if (wait_us > 0) {
+        w->next_us = wait_us < w->next_us ? wait_us : w->next_us;
         return OK;
     }
     int status = make_target(w, &planner, &target, &way);
@@ -259,19 +277,17 @@ static int propose_return(struct work *w)
     static const enum decide_purpose purposes[] = {[ROLLOUT_SHED] = DECIDE_SHED,
                                                    [ROLLOUT_RESTORE] = DECIDE_RESTORE,
                                                    [ROLLOUT_PROMOTE] = DECIDE_PROMOTE};
-    int64_t wait_us = INT64_MAX;
-    struct plan step = w->to;
     plan_copy(&w->to, &w->o.c->plan);
-    enum rollout next = rollout_step(&w->o, &way, &w->planner.load, &step, &wait_us);
+    enum rollout next = rollout_step(&w->o, &way, &w->planner.load, &w->to);
     switch (next) {
     case ROLLOUT_DONE: close_recovered(w); break;
-    case ROLLOUT_WAITS: w->next_us = wait_us < w->next_us ? wait_us : w->next_us; break;
+    case ROLLOUT_WAITS: break; /* a report or a STEP will tell */
     case ROLLOUT_SHED:
     case ROLLOUT_RESTORE:
     case ROLLOUT_PROMOTE:
         w->guards.count = 0;
         guard_check(&w->o, purposes[next], &w->planner.load, &w->to, &w->guards);
-        w->purpose = answers_or_tiers_differ(&w->o.c->plan, &w->to) ? purposes[next] : 0;
+        w->purpose = count_moves(&w->o.c->plan, &w->to) > 0 ? purposes[next] : 0;
         return OK;
     }
     plan_copy(&w->to, &w->o.c->plan);
@@ -328,44 +344,51 @@ static void cite_verdicts(const struct fleet *f, const struct diagnosis *d, stru
     }
 }
 
+static int allocate_decision(const struct fleet *f, struct arena *a, struct decide *d)
+{
+    d->evidence = ARENA_NEW(a, struct evidence_ref, f->idc_count);
+    d->verdicts = ARENA_NEW(a, struct verdict, verdict_bound(f));
+    d->changes = ARENA_NEW(a, struct change, d->change_count);
+    bool full = d->evidence == NULL || d->verdicts == NULL || d->changes == NULL;
+    return full ? ERR_FULL : OK;
+}
+
 static int write_decision(struct work *w, const struct evidence *evidence,
                           struct decide *ret_decide)
 {
-    const struct fleet *f = w->o.f;
     const struct control *c = w->o.c;
-    struct arena *a = w->arena;
     struct decide d;
     memset(&d, 0, sizeof d);
-    d.purpose = w->purpose;
-    d.generation = c->plan.fence.generation;
-    d.plan_digest = c->plan.fence.digest;
-    d.evidence = ARENA_NEW(a, struct evidence_ref, f->idc_count);
-    d.verdicts = ARENA_NEW(a, struct verdict, verdict_bound(f));
-    d.incidents = ARENA_NEW(a, struct incident, INCIDENT_MAX);
-    d.changes = ARENA_NEW(a, struct change, change_bound(f));
-    if (d.evidence == NULL || d.verdicts == NULL || d.incidents == NULL || d.changes == NULL) {
+    d.incidents = ARENA_NEW(w->arena, struct incident, INCIDENT_MAX);
+    if (d.incidents == NULL) {
         return ERR_FULL;
     }
     d.incident_count = cases_changed(&w->cases, c, d.incidents);
-    int changes = plan_diff(&c->plan, &w->to, d.changes, change_bound(f));
-    if (changes < 0) {
-        return changes;
-    }
-    d.change_count = (uint32_t)changes;
-    if (d.change_count > 0) {
-        d.generation++;
-        d.plan_digest = plan_digest(&w->to);
-    } else if (d.incident_count > 0) {
-        d.purpose = DECIDE_NOTE;
-    } else {
-        d.purpose = 0;
+    d.change_count = count_moves(&c->plan, &w->to) + count_routes(&c->plan, &w->to);
+    d.generation = c->plan.fence.generation;
+    d.plan_digest = c->plan.fence.digest;
+    if (d.change_count == 0 && d.incident_count == 0) {
         *ret_decide = d;
         return OK;
+    }
+    int status = allocate_decision(w->o.f, w->arena, &d);
+    if (status != OK) {
+        return status;
+    }
+    d.purpose = DECIDE_NOTE;
+    if (d.change_count > 0) {
+        int changes = plan_diff(&c->plan, &w->to, d.changes, d.change_count);
+        if (changes < 0) {
+            return changes;
+        }
+        d.purpose = w->purpose;
+        d.generation++;
+        d.plan_digest = plan_digest(&w->to);
     }
     d.guards = w->guards.at;
     d.guard_count = w->guards.count;
     cite_evidence(c, evidence, &d);
-    cite_verdicts(f, w->o.d, &d);
+    cite_verdicts(w->o.f, w->o.d, &d);
     *ret_decide = d;
     return OK;
 }

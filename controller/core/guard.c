@@ -181,7 +181,7 @@ static void check_tiers(struct check_run *g)
 static uint16_t over_capacity(const struct check_run *g, uint16_t s)
 {
     const struct fleet *f = g->o->f;
-    load_compute(f, g->to, s, NULL, g->load);
+    load_compute(f, g->to, s, g->load);
     for (uint16_t e = 0; e < f->entrance_count; e++) {
         if (f->entrances[e].service != s || g->o->out[e]) {
             continue;
@@ -252,7 +252,7 @@ void guard_overloads(const struct outlook *o, const struct plan *p, struct load 
     const struct fleet *f = o->f;
     memset(ret_over, 0, (size_t)f->service_count * f->idc_count * sizeof *ret_over);
     for (uint16_t s = 0; s < f->service_count; s++) {
-        load_compute(f, p, s, NULL, load);
+        load_compute(f, p, s, load);
         for (uint16_t e = 0; e < f->entrance_count; e++) {
             uint8_t limit = *plan_tier_limit(p, f->idcs[f->entrances[e].idc].region, s);
             bool core_only = tier_below(&f->services[s], limit) == limit;

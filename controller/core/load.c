@@ -49,27 +49,21 @@ uint64_t load_of_slots(const struct fleet *f, const struct plan *p, uint16_t ser
     return count == 0 ? 0 : multiply(multiply(fleet_demand_rps(f, service, view), cost), n) / count;
 }
 
-void load_compute(const struct fleet *f, const struct plan *p, uint16_t service,
-                  const uint32_t *skip, struct load *load)
+void load_compute(const struct fleet *f, const struct plan *p, uint16_t service, struct load *load)
 {
     memset(load->entrance, 0, f->entrance_count * sizeof *load->entrance);
     memset(load->idc, 0, f->idc_count * sizeof *load->idc);
     for (uint16_t v = 0; v < f->view_count; v++) {
-        struct answer kept = *plan_answer(p, service, v);
-        for (uint8_t i = 0; skip != NULL && i < kept.count; i++) {
-            if ((skip[v] >> i & 1) != 0) {
-                kept.slots[i].entrance = FLEET_NONE;
-            }
-        }
-        for (uint8_t i = 0; i < kept.count; i++) {
-            uint16_t e = kept.slots[i].entrance;
+        struct answer left = *plan_answer(p, service, v);
+        for (uint8_t i = 0; i < left.count; i++) {
+            uint16_t e = left.slots[i].entrance;
             if (e == FLEET_NONE) {
                 continue;
             }
             uint32_t n = 0;
-            for (uint8_t j = i; j < kept.count; j++) {
-                if (kept.slots[j].entrance == e) {
-                    kept.slots[j].entrance = FLEET_NONE;
+            for (uint8_t j = i; j < left.count; j++) {
+                if (left.slots[j].entrance == e) {
+                    left.slots[j].entrance = FLEET_NONE;
                     n++;
                 }
             }
@@ -77,6 +71,36 @@ void load_compute(const struct fleet *f, const struct plan *p, uint16_t service,
             load->entrance[e] = add(load->entrance[e], more);
             load->idc[f->entrances[e].idc] = add(load->idc[f->entrances[e].idc], more);
         }
+    }
+}
+
+/* Adds the view's part of an entrance's load, or takes it away. */
+static void load_part(const struct fleet *f, const struct plan *p, uint16_t service, uint16_t view,
+                      uint16_t e, bool there, struct load *load)
+{
+    if (e == FLEET_NONE) {
+        return;
+    }
+    uint64_t *idc = &load->idc[f->entrances[e].idc];
+    uint64_t part =
+        load_of_slots(f, p, service, view, e, answer_slots_of(plan_answer(p, service, view), e));
+    load->entrance[e] = there ? add(load->entrance[e], part) : load->entrance[e] - part;
+    *idc = there ? add(*idc, part) : *idc - part;
+}
+
+void load_move_slot(const struct fleet *f, struct plan *p, uint16_t service, uint16_t view,
+                    uint8_t i, struct slot to, struct load *load)
+{
+    struct slot *slot = &plan_answer(p, service, view)->slots[i];
+    uint16_t from = slot->entrance;
+    if (from != to.entrance) {
+        load_part(f, p, service, view, from, false, load);
+        load_part(f, p, service, view, to.entrance, false, load);
+    }
+    *slot = to;
+    if (from != to.entrance) {
+        load_part(f, p, service, view, from, true, load);
+        load_part(f, p, service, view, to.entrance, true, load);
     }
 }
 

@@ -16,10 +16,12 @@ int load_new(const struct fleet *f, struct arena *a, struct load *ret_load) MUST
 /* Load that n slots of a view's answer put on an entrance in the given region's tier limit. */
 uint64_t load_of_slots(const struct fleet *f, const struct plan *p, uint16_t service, uint16_t view,
                        uint16_t entrance, uint32_t n);
-/* Computes the loads of the service under the plan. Slots whose bit is set in skip[view] (NULL:
- * none) do not count. */
-void load_compute(const struct fleet *f, const struct plan *p, uint16_t service,
-                  const uint32_t *skip, struct load *load);
+/* Computes the loads of the service under the plan. */
+void load_compute(const struct fleet *f, const struct plan *p, uint16_t service, struct load *load);
+/* Gives slot i of the view's answer to another entrance and address, and brings the loads up to
+ * date. */
+void load_move_slot(const struct fleet *f, struct plan *p, uint16_t service, uint16_t view,
+                    uint8_t i, struct slot to, struct load *load);
 /* True when the entrance and its IDC carry their load plus `more`, with keep_ppm of their capacity
  * free. */
 bool load_fits(const struct fleet *f, const struct load *load, uint16_t entrance, uint64_t more,

@@ -179,7 +179,7 @@ static bool attempt(struct planner *p, struct plan *plan, uint16_t s)
         }
         deepest = p->pending[v] != 0 && p->ranks[v] > deepest ? p->ranks[v] : deepest;
     }
-    load_compute(f, plan, s, NULL, &p->load);
+    load_compute(f, plan, s, &p->load);
     for (uint16_t r = 0; r < deepest; r++) {
         for (uint16_t v = 0; v < f->view_count; v++) {
             if (p->pending[v] != 0 && r < p->ranks[v]) {
@@ -249,7 +249,7 @@ static void spread(struct planner *p, struct plan *plan, uint16_t s)
 static bool region_fits(struct planner *p, const struct plan *plan, uint16_t s, uint16_t region)
 {
     const struct fleet *f = p->f;
-    load_compute(f, plan, s, NULL, &p->load);
+    load_compute(f, plan, s, &p->load);
     bool fits = true;
     for (uint16_t e = 0; e < f->entrance_count; e++) {
         if (f->entrances[e].service == s && f->idcs[f->entrances[e].idc].region == region &&

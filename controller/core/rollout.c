@@ -107,10 +107,9 @@ static void walk_answer(struct walk *w, uint16_t s, uint16_t v)
             continue;
         }
         struct slot had = a->slots[i];
-        a->slots[i] = wanted;
-        load_compute(f, w->to, s, NULL, w->load);
+        load_move_slot(f, w->to, s, v, i, wanted, w->load);
         if (had.entrance != wanted.entrance && !may_load(w, wanted.entrance)) {
-            a->slots[i] = had;
+            load_move_slot(f, w->to, s, v, i, had, w->load);
             continue;
         }
         w->moved++;
@@ -121,7 +120,8 @@ static void walk_answer(struct walk *w, uint16_t s, uint16_t v)
 static void walk_slots(struct walk *w)
 {
     for (uint16_t s = 0; s < w->o->f->service_count; s++) {
-        load_compute(w->o->f, w->way->target, s, NULL, w->way->load);
+        load_compute(w->o->f, w->way->target, s, w->way->load);
+        load_compute(w->o->f, w->to, s, w->load);
         for (uint16_t v = 0; v < w->o->f->view_count && !w->o->f->services[s].stateful; v++) {
             walk_answer(w, s, v);
         }
@@ -132,7 +132,7 @@ static void walk_slots(struct walk *w)
 static bool fits_with(const struct outlook *o, struct load *load, const struct plan *p, uint16_t s,
                       uint16_t region, uint32_t keep_ppm)
 {
-    load_compute(o->f, p, s, NULL, load);
+    load_compute(o->f, p, s, load);
     bool fits = true;
     for (uint16_t e = 0; e < o->f->entrance_count; e++) {
         const struct entrance *at = &o->f->entrances[e];
@@ -169,29 +169,28 @@ static bool promote(const struct outlook *o, const struct rollout_way *way, stru
     return any;
 }
 
-enum rollout rollout_step(const struct outlook *o, const struct rollout_way *way, struct load *load,
-                          struct plan *to, int64_t *ret_wait_us)
+int64_t rollout_wait_us(const struct outlook *o)
 {
     int64_t since_us = logtime_diff_us(o->now, o->c->last_restore);
-    int64_t left_us = o->f->policy.step_interval_us - since_us;
-    bool first = o->c->last_restore.us == 0;
+    return o->c->last_restore.us == 0 ? 0 : o->f->policy.step_interval_us - since_us;
+}
+
+enum rollout rollout_step(const struct outlook *o, const struct rollout_way *way, struct load *load,
+                          struct plan *to)
+{
     struct walk w = {.o = o, .way = way, .load = load, .to = to};
-    *ret_wait_us = INT64_MAX;
     if (shed_first(o, way, to)) {
         return ROLLOUT_SHED;
     }
+    if (!demotion_verified(o)) {
+        return ROLLOUT_WAITS;
+    }
     walk_slots(&w);
-    enum rollout next = ROLLOUT_DONE;
     if (w.moved > 0) {
-        next = ROLLOUT_RESTORE;
-    } else if (w.blocked > 0) {
-        return ROLLOUT_WAITS;
-    } else if (promote(o, way, load, to)) {
-        next = ROLLOUT_PROMOTE;
+        return ROLLOUT_RESTORE;
     }
-    if (next != ROLLOUT_DONE && (!demotion_verified(o) || (left_us > 0 && !first))) {
-        *ret_wait_us = left_us > 0 && !first ? left_us : INT64_MAX;
+    if (w.blocked > 0) {
         return ROLLOUT_WAITS;
     }
-    return next;
+    return promote(o, way, load, to) ? ROLLOUT_PROMOTE : ROLLOUT_DONE;
 }

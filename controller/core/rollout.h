@@ -9,10 +9,10 @@
 /* What the next step of the way from the plan in force to the target is. */
 enum rollout {
     ROLLOUT_DONE = 1, /* home, or as near as capacity allows */
-    ROLLOUT_WAITS, /* for a step interval, an acknowledgement, or a target that is not usable now */
-    ROLLOUT_SHED,  /* *to is the plan with the receivers' tiers demoted first */
-    ROLLOUT_RESTORE, /* *to is the plan with one step of slots moved */
-    ROLLOUT_PROMOTE, /* *to is the plan with one tier promoted */
+    ROLLOUT_WAITS,    /* for an acknowledgement, or a target that is not usable now */
+    ROLLOUT_SHED,     /* *to is the plan with the receivers' tiers demoted first */
+    ROLLOUT_RESTORE,  /* *to is the plan with one step of slots moved */
+    ROLLOUT_PROMOTE,  /* *to is the plan with one tier promoted */
 };
 
 struct rollout_way {
@@ -21,10 +21,12 @@ struct rollout_way {
     struct load *load;         /* scratch: of the target */
 };
 
-/* to: a copy of the plan in force. load: scratch. *ret_wait_us: with ROLLOUT_WAITS, in how long
- * time alone ends the waiting (INT64_MAX: never). */
+/* What is left of the interval since the last step, 0 or less when the next may come. Asked first:
+ * a target costs more than the answer. */
+int64_t rollout_wait_us(const struct outlook *o);
+/* to: a copy of the plan in force, changed by SHED, RESTORE and PROMOTE. load: scratch. */
 enum rollout rollout_step(const struct outlook *o, const struct rollout_way *way, struct load *load,
-                          struct plan *to, int64_t *ret_wait_us);
+                          struct plan *to);
 /* Slots of a view's answer that may move in one step. */
 uint32_t rollout_budget(const struct fleet *f, uint8_t slots);
 

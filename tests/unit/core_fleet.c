@@ -1,14 +1,13 @@
 /* core_fleet.c: random fleets for the property tests and benches of the decision core. */
 #include "core_world.h"
 
-#include <check.h>
 #include <stdio.h>
 
 #define NEW(a, type, count) ((type *)room(arena_alloc((a), (count), sizeof(type))))
 
 static void *room(void *p)
 {
-    ck_assert_ptr_nonnull(p);
+    world_require(p != NULL, "memory");
     return p;
 }
 

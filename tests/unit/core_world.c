@@ -3,13 +3,20 @@
 
 #include "config/fleet_config.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
+void world_require(bool holds, const char *what)
+{
+    if (!holds) {
+        (void)fprintf(stderr, "the world expected %s\n", what);
+        abort();
+    }
+}
+
 static void *must(void *p)
 {
-    ck_assert_ptr_nonnull(p);
+    world_require(p != NULL, "memory");
     return p;
 }
 
@@ -26,8 +33,11 @@ static void fold(struct world *w, struct record *r)
     r->epoch = w->control.epoch + (r->kind == RECORD_CLAIM ? 1 : 0);
     enum fold_void v = FOLD_ACCEPTED;
     int status = fold_apply(&w->control, &w->memory, r, w->offset, &v);
-    ck_assert_msg(status == OK && v == FOLD_ACCEPTED, "record %lld: %s, %s", (long long)w->offset,
-                  error_text(status), fold_void_name(v));
+    if (status != OK || v != FOLD_ACCEPTED) {
+        (void)fprintf(stderr, "record %lld: %s, %s\n", (long long)w->offset, error_text(status),
+                      fold_void_name(v));
+    }
+    world_require(status == OK && v == FOLD_ACCEPTED, "a record that counts");
     w->offset++;
 }
 
@@ -42,7 +52,7 @@ static void fold_genesis_and_claim(struct world *w)
     struct arena scratch;
     arena_init(&scratch, w->arena_memory, w->arena_size);
     struct plan plan;
-    ck_assert_int_eq(plan_initial(f, &scratch, &plan), OK);
+    world_require(plan_initial(f, &scratch, &plan) == OK, "an initial plan");
     size_t fleet_size = fleet_encoded_size(f);
     struct codec measure = codec_measure();
     plan_codec(&measure, &plan);
@@ -50,7 +60,7 @@ static void fold_genesis_and_claim(struct world *w)
     struct codec out = codec_writer(bytes, fleet_size);
     struct fleet copy = *f;
     fleet_codec(&out, &copy);
-    ck_assert_int_eq(codec_finish(&out), OK);
+    world_require(codec_finish(&out) == OK, "an encoded fleet");
     out = codec_writer(bytes + fleet_size, measure.pos);
     plan_codec(&out, &plan);
     struct record r = {.kind = RECORD_GENESIS, .writer = {REPLICA_PERSON, 1, 1}};
@@ -76,7 +86,7 @@ static void make_reports(struct world *w)
     w->targets = zeroed(REPORT_MAX_TARGETS, sizeof *w->targets);
     for (uint16_t o = 0; o < f->idc_count; o++) {
         int n = targets_for_idc(f, o, w->targets, REPORT_MAX_TARGETS);
-        ck_assert_int_ge(n, 0);
+        world_require(n >= 0, "targets");
         struct report *r = &w->reports[o];
         r->observer = o;
         r->incarnation = 1;
@@ -112,7 +122,7 @@ struct world *world_of_fleet(const struct fleet *f)
     w->mood = zeroed(f->idc_count, sizeof *w->mood);
     w->acknowledge = true;
     make_reports(w);
-    ck_assert_int_eq(diagnosis_new(f, &w->memory, &w->diagnosis), OK);
+    world_require(diagnosis_new(f, &w->memory, &w->diagnosis) == OK, "a diagnosis");
     w->now.us = 3600 * US_PER_SEC; /* the cold start is long over */
     return w;
 }
@@ -130,7 +140,7 @@ struct world *world_of_yaml(const char *path)
     struct fleet f;
     int status = config_fleet_parse(text, len, &a, &f, &errs);
     config_errors_print(&errs, path, stderr);
-    ck_assert_int_eq(status, OK);
+    world_require(status == OK, "the step");
     config_errors_done(&errs);
     struct world *w = world_of_fleet(&f);
     free(room);
@@ -244,7 +254,7 @@ enum decide_purpose world_tick(struct world *w, int64_t us)
     arena_init(&a, w->arena_memory, w->arena_size);
     int status =
         decide(&w->control, w->evidence, &w->diagnosis, w->now, &a, &w->decide, &w->next_us);
-    ck_assert_int_eq(status, OK);
+    world_require(status == OK, "the step");
     if (w->decide.purpose != 0) {
         struct record r = {.kind = RECORD_DECIDE, .writer = leader(w), .decide = w->decide};
         fold(w, &r);
@@ -261,7 +271,7 @@ uint32_t world_run(struct world *w, int64_t total_us, int64_t step_us, uint32_t 
     uint32_t before = w->records;
     for (int64_t t = 0; t < total_us; t += step_us) {
         (void)world_tick(w, step_us);
-        ck_assert_msg(w->records - before <= max_records, "more than %u records", max_records);
+        world_require(w->records - before <= max_records, "as few records as that");
     }
     return w->records - before;
 }

@@ -38,6 +38,8 @@ struct world {
     uint32_t records; /* decisions folded so far */
 };
 
+/* Ends the test (or bench) with a message when something does not hold. */
+void world_require(bool holds, const char *what);
 /* From the fleet file's text; aborts the test when it is wrong. */
 struct world *world_of_yaml(const char *path);
 /* From a fleet in memory; the world copies it (through its canonical form). */

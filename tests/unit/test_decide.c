@@ -136,6 +136,7 @@ START_TEST(restore_is_harder)
     ck_assert_uint_eq(world_run(w, 1900 * MS, 100 * MS, 0), 0);
     ck_assert_int_eq(world_tick(w, 100 * MS), DECIDE_PROMOTE);
     ck_assert_uint_eq(limit(w, 1), 3);
+    ck_assert_uint_eq(world_run(w, 1900 * MS, 100 * MS, 0), 0);
     ck_assert_int_eq(world_tick(w, 100 * MS), DECIDE_NOTE);
     ck_assert_uint_eq(w->control.incident_count, 0);
     struct digest now = plan_digest(&w->control.plan);
