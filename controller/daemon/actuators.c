@@ -150,8 +150,9 @@ static int equip_dns(struct actuators *a, const struct fleet *f, uint16_t server
 static uint32_t give_up(const struct actuators *a, struct outcome *lost, uint32_t room)
 {
     uint32_t n = 0;
-    memcpy(lost, a->waiting, a->waiting_count * sizeof *lost);
-    n = a->waiting_count;
+    for (; n < a->waiting_count; n++) {
+        lost[n] = a->waiting[n];
+    }
     for (uint16_t i = 0; i < a->dns_count && n < room; i++) {
         if (a->dns[i] != NULL && dns_busy(a->dns[i])) {
             lost[n++] =

@@ -3,7 +3,12 @@
 #include "journal/internal.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+
+enum { FULL_PROBE = 64 * 1024 };
 
 int journal_begin(struct journal *j)
 {
@@ -34,6 +39,19 @@ void journal_abort(struct journal *j)
     }
 }
 
+/* LMDB reports a short write as EIO, and a short write is what a disk does just before it is full.
+ * So the disk itself is asked for a little more. */
+static int commit_error(const struct journal *j, int rc)
+{
+    struct stat file;
+    int fd;
+    if (rc != EIO || mdb_env_get_fd(j->env, &fd) != 0 || fstat(fd, &file) != 0) {
+        return rc;
+    }
+    int full = posix_fallocate(fd, file.st_size, FULL_PROBE);
+    return full != 0 ? full : rc;
+}
+
 int journal_commit(struct journal *j)
 {
     assert(j->txn != NULL);
@@ -50,6 +68,7 @@ int journal_commit(struct journal *j)
     int rc = mdb_txn_commit(j->txn);
     j->txn = NULL; /* freed by the commit, whether it worked or not */
     if (rc != 0) {
+        rc = commit_error(j, rc);
         journal_fail(j, "cannot commit", journal_error(rc), rc);
         return j->status;
     }
