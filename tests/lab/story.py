@@ -114,6 +114,8 @@ class Story:
         if leader is None:
             raise StepFailed("nobody leads")
         self.telling.say(f"the spillwayd at {leader} leads")
+        self.telling.say(f"\"u\" is a second of users, told when it is decided: per view the success of {self.web[0]['name']} "
+                         "by tier in percent (d: demoted), the slowest p95")
         self.leader = leader
 
     def _all_views_log_in(self):

@@ -54,18 +54,16 @@ class Telling:
         for second in range(first, newest + 1):
             lines = [l for l in seconds[-4000:] if int(l["t"]) == second]
             if lines:
-                self._line("users", second, "u ", second_line(lines, [v["name"] for v in fleet.views]), DIM)
+                self._line("users", second, "u ", second_line(
+                    lines, [v["name"] for v in fleet.views], fleet.services[0]["name"]), DIM)
             self.told_second = second
 
     def table(self, rows):
-        print(f"\nUsers by phase (success outside and inside of windows alike):\n"
-              f"  {'phase':15} {'view':16} {'service':8} tier requests success demoted    p50     p95 max",
-              file=self.out)
+        print(f"\nUsers by phase (percent of success by tier 0/1/..., d: demoted; p95: of the worst second):\n"
+              f"  {'phase':15} {'view':15} {'service':8} {'tiers':22} requests    p50      p95  max", file=self.out)
         for r in rows:
-            success = "      -" if r["success"] is None else f"{100 * r['success']:6.2f}%"
-            print(f"  {r['phase']:15} {r['view']:16} {r['service']:8} {r['tier']:4} {r['requests']:8} {success} "
-                  f"{r['demoted']:7} {r['p50_us'] / 1000:4.1f}ms {r['p95_us'] / 1000:5.1f}ms {r['max_us'] / 1000:.0f}ms",
-                  file=self.out)
+            print(f"  {r['phase']:15} {r['view']:15} {r['service']:8} {r['tiers']:22} {r['requests']:8} "
+                  f"{r['p50_us'] / 1000:4.1f}ms {r['p95_us'] / 1000:6.1f}ms {r['max_us'] / 1000:.0f}ms", file=self.out)
         self.timeline.append({"kind": "table", "rows": rows})
 
     def figures(self, figures, idle):

@@ -75,8 +75,15 @@ class Verdict(unittest.TestCase):
 
 class Lines(unittest.TestCase):
     def test_cells(self):
-        line = second_line([second(1, 10), second(1, 0, demoted=4, tier=2), second(1, 199, 1, tier=1)], ["v", "w"])
+        lines = [second(1, 10), second(1, 0, demoted=4, tier=2), second(1, 199, 1, tier=1)]
+        line = second_line(lines, ["v", "w"], "web")
         self.assertEqual(line, "v 100/99.5/d 2.0ms  w nobody 0.0ms")
+
+    def test_another_service_shows_only_in_trouble(self):
+        lines = [second(1, 10) | {"service": "ledger"}]
+        self.assertEqual(second_line(lines, ["v"], "web"), "v nobody 2.0ms")
+        lines[0]["failed"] = 10
+        self.assertEqual(second_line(lines, ["v"], "web"), "v nobody 2.0ms (ledger 50)")
 
     def test_tail_waits_for_the_whole_line(self):
         with tempfile.NamedTemporaryFile("w", delete=False) as file:
@@ -90,7 +97,8 @@ class Lines(unittest.TestCase):
             self.assertEqual(tail.read(), [{"t": 2}])
 
     def test_incident_is_found_by_kind_and_place(self):
-        status = {"incidents": [{"id": 3, "kind": "link-cut", "subject": "a-b"}, {"id": 4, "kind": "idc-outage", "subject": "b"}]}
+        status = {"incidents": [{"id": 3, "kind": "link-cut", "subject": "a-b"},
+                                {"id": 4, "kind": "idc-outage", "subject": "b"}]}
         self.assertEqual(find_incident(status, "b"), 4)
         self.assertIsNone(find_incident(status, "z"))
 

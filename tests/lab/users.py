@@ -23,31 +23,36 @@ def share(ok, failed):
     return None if ok + failed == 0 else ok / (ok + failed)
 
 
-def second_line(lines, views):
-    """One line of text on one second: per view the success of each tier in percent, and the slowest p95.
+def cells(lines):
+    """Success of each tier in percent, from tier 0 up: "-" is not asked for, "d" answered as demoted."""
+    tiers = {}
+    for line in lines:
+        tier = tiers.setdefault(line["tier"], {"ok": 0, "failed": 0, "demoted": 0})
+        for key in tier:
+            tier[key] += line[key]
+    out = []
+    for tier in range(max(tiers, default=-1) + 1):
+        t = tiers.get(tier, {"ok": 0, "failed": 0, "demoted": 0})
+        good = share(t["ok"], t["failed"])
+        if good is None:
+            out.append("d" if t["demoted"] else "-")
+        else:
+            out.append("100" if good == 1 else f"{100 * good:.1f}" if good > 0.99 else f"{100 * good:.0f}")
+    return "/".join(out) or "nobody"
 
-    "-" is: not asked for; "d": answered as demoted.
-    """
+
+def second_line(lines, views, first):
+    """One line of text on one second: per view the tiers of the first service and the slowest p95; the other services
+    only where not everything was well."""
     parts = []
     for view in views:
-        tiers, slowest = {}, 0
-        for line in lines:
-            if line["view"] == view:
-                tier = tiers.setdefault(line["tier"], {"ok": 0, "failed": 0, "demoted": 0})
-                for key in tier:
-                    tier[key] += line[key]
-                slowest = max(slowest, line["p95_us"])
-        cells = []
-        for tier in range(max(tiers, default=-1) + 1):
-            t = tiers.get(tier)
-            if t is None or sum(t.values()) == 0:
-                cells.append("-")
-            elif t["ok"] + t["failed"] == 0:
-                cells.append("d")
-            else:
-                good = share(t["ok"], t["failed"])
-                cells.append("100" if good == 1 else f"{100 * good:.1f}" if good > 0.99 else f"{100 * good:.0f}")
-        parts.append(f"{view} {'/'.join(cells) or 'nobody'} {slowest / 1000:.1f}ms")
+        mine = [l for l in lines if l["view"] == view]
+        slowest = max((l["p95_us"] for l in mine), default=0)
+        text = f"{view} {cells([l for l in mine if l['service'] == first])} {slowest / 1000:.1f}ms"
+        for service in sorted({l["service"] for l in mine} - {first}):
+            of_it = cells([l for l in mine if l["service"] == service])
+            text += "" if set(of_it) <= set("10/d") else f" ({service} {of_it})"
+        parts.append(text)
     return "  ".join(parts)
 
 
@@ -78,18 +83,18 @@ def verdict(seen, windows, begin, end):
 
 
 def by_phase(seen, phases):
-    """Rows (phase, view, tier, share of success or None, demoted, p50, p95, max in us) for the closing table."""
+    """Rows for the closing table: per phase, view and service the tiers' cells, requests and latencies (us)."""
     rows = []
     for name, begin, end in phases:
-        cells = {}
+        groups = {}
         for line in seen.seconds:
-            if begin <= line["t"] < end:
-                cells.setdefault((line["view"], line["service"], line["tier"]), []).append(line)
-        for (view, service, tier), lines in sorted(cells.items()):
-            ok, failed = sum(l["ok"] for l in lines), sum(l["failed"] for l in lines)
-            p50 = sorted(l["p50_us"] for l in lines)[len(lines) // 2]
-            rows.append({"phase": name, "view": view, "service": service, "tier": tier, "requests": ok + failed,
-                         "success": share(ok, failed), "demoted": sum(l["demoted"] for l in lines),
-                         "p50_us": p50, "p95_us": max(l["p95_us"] for l in lines),
-                         "max_us": max(l["max_us"] for l in lines)})
+            if begin - 1 < line["t"] <= end - 1:  # a second with both belongs to the later phase
+                groups.setdefault((line["view"], line["service"]), []).append(line)
+        for (view, service), lines in sorted(groups.items()):
+            answered = [l for l in lines if l["ok"] + l["demoted"] > 0]
+            rows.append({"phase": name, "view": view, "service": service, "tiers": cells(lines),
+                         "requests": sum(l["ok"] + l["failed"] + l["demoted"] for l in lines),
+                         "p50_us": sorted(l["p50_us"] for l in answered)[len(answered) // 2] if answered else 0,
+                         "p95_us": max((l["p95_us"] for l in answered), default=0),
+                         "max_us": max((l["max_us"] for l in answered), default=0)})
     return rows

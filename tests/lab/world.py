@@ -7,7 +7,7 @@ from fleet import LabError, number
 
 CLIENT_PERIOD_S = 2.0     # between two visits of one user
 CLIENT_TIMEOUT_MS = 1000  # of one request, resolving included
-BURST_S = 0.25            # of capacity that a service can save up
+BURST_S = 0.5             # of capacity that a service can save up: what a short queue would carry
 
 
 def settings_file(processes, name, settings):
