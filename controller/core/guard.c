@@ -219,6 +219,19 @@ static void check_capacity(struct check_run *g, uint16_t s)
     }
 }
 
+/* Two steps of a restore keep their interval, whoever proposed the second. */
+static void check_interval(struct check_run *g)
+{
+    bool step = g->purpose == DECIDE_RESTORE || g->purpose == DECIDE_PROMOTE;
+    if (!step || rollout_wait_us(g->o) <= 0) {
+        return;
+    }
+    for (uint16_t s = 0; s < g->o->f->service_count; s++) {
+        drop_service(g, s);
+    }
+    tell(g, GUARD_RESTORE, false, (struct subject){0});
+}
+
 void guard_check(const struct outlook *o, enum decide_purpose purpose, struct load *load,
                  struct plan *to, struct guard_log *log)
 {
@@ -230,6 +243,7 @@ void guard_check(const struct outlook *o, enum decide_purpose purpose, struct lo
         }
     }
     check_tiers(&g);
+    check_interval(&g);
     bool moves = purpose != DECIDE_NOTE && purpose != DECIDE_ROUTES;
     for (uint16_t s = 0; moves && s < f->service_count; s++) {
         check_capacity(&g, s);
