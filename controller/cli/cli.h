@@ -1,0 +1,51 @@
+/* cli.h: what the verbs of the `spillway` command share. */
+#ifndef SPILLWAY_CLI_CLI_H
+#define SPILLWAY_CLI_CLI_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "config/settings.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum cli_exit { CLI_OK = 0, CLI_FAILURE = 1, CLI_USAGE = 2 };
+
+enum { CLI_WHY_SIZE = 512 };
+
+struct cli {
+    FILE *out, *err;
+    bool json;        /* --json */
+    bool colour;      /* a terminal, and NO_COLOR is not set */
+    bool yes;         /* --yes */
+    bool development; /* --development */
+    const char *reason, *journal, *control, *brokers, *config; /* options, NULL when not given */
+    int64_t limit;                                             /* --limit, -1 when not given */
+    int count; /* positional arguments after the verb */
+    char **args;
+    /* From --config, or the default file when it is there; else the defaults. */
+    struct spillwayd_settings settings;
+};
+
+/* The verbs. Each returns an exit code. */
+int cli_init(struct cli *c);
+int cli_approve(struct cli *c);
+int cli_status(struct cli *c);
+int cli_history(struct cli *c);
+int cli_explain(struct cli *c);
+int cli_fleet(struct cli *c);
+int cli_journal(struct cli *c);
+int cli_features(struct cli *c);
+
+/* "spillway: text" with the code's text and remedy (status OK: without) to standard error; gives
+ * CLI_FAILURE. With --json also {"ok": false, "status", "error", "remedy", "why"} to standard
+ * output. */
+int cli_fail(const struct cli *c, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same for wrong use; gives CLI_USAGE. */
+int cli_misuse(const struct cli *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* An arena of size bytes over new memory; false when there is none. Freed with free(a->base). */
+bool cli_arena(struct arena *a, size_t size);
+
+#endif

@@ -1,0 +1,142 @@
+/* host.c: the journal of this host, read for the CLI. */
+#include "cli/host.h"
+
+#include "fold/fold.h"
+#include "wire/record.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ARENA_FIRST = 1 << 20, ARENA_MOST = 1 << 28 };
+
+int host_open_journal(const struct cli *c, struct host *ret_h)
+{
+    char why[CLI_WHY_SIZE];
+    struct text text = text_over(why, sizeof why);
+    struct host h = {0};
+    int status = journal_open(c->journal, JOURNAL_READ, 0, &text, &h.journal);
+    if (status != OK) {
+        (void)cli_fail(c, status, "%s", why[0] != '\0' ? why : c->journal);
+        return status;
+    }
+    status = journal_view_open(h.journal, &h.view);
+    if (status != OK) {
+        (void)cli_fail(c, status, "journal %s", c->journal);
+        host_close(&h);
+        return status;
+    }
+    *ret_h = h;
+    return OK;
+}
+
+/* The arena is doubled until it suffices: its need depends on a fleet known only after decoding. */
+static int decode_control(const uint8_t *bytes, size_t size, struct host *h)
+{
+    for (size_t room = ARENA_FIRST; room <= ARENA_MOST; room *= 2) {
+        struct arena arena;
+        if (!cli_arena(&arena, room)) {
+            return ERR_MEMORY;
+        }
+        control_init(&h->control);
+        struct codec c = codec_reader(bytes, size, &arena);
+        control_codec(&c, &h->control);
+        const int status = codec_finish(&c);
+        if (status == OK && h->control.fleet != NULL && control_broken(&h->control) == NULL) {
+            h->memory = arena.base;
+            return OK;
+        }
+        free(arena.base);
+        if (status != ERR_FULL) {
+            return ERR_CORRUPT;
+        }
+    }
+    return ERR_CORRUPT;
+}
+
+static int load_control(struct host *h)
+{
+    size_t size = 0;
+    int64_t applied = -1;
+    int status = journal_identity(h->view, &h->identity);
+    status = status == OK ? journal_control_size(h->view, &size, &applied) : status;
+    if (status != OK) {
+        return status;
+    }
+    uint8_t *bytes = malloc(size > 0 ? size : 1);
+    status = bytes == NULL ? ERR_MEMORY : journal_control_read(h->view, bytes, size);
+    status = status == OK ? decode_control(bytes, size, h) : status;
+    free(bytes);
+    return status;
+}
+
+int host_open(const struct cli *c, struct host *ret_h)
+{
+    struct host h;
+    int status = host_open_journal(c, &h);
+    if (status != OK) {
+        return status;
+    }
+    status = load_control(&h);
+    if (status == ERR_NOT_FOUND) {
+        (void)cli_fail(
+            c, OK,
+            "journal %s: no log yet; create one with `spillway init FLEET`, and see that "
+            "spillwayd runs here",
+            c->journal);
+    } else if (status != OK) {
+        (void)cli_fail(c, status, "journal %s: the control state", c->journal);
+    }
+    if (status != OK) {
+        host_close(&h);
+        return status;
+    }
+    *ret_h = h;
+    return OK;
+}
+
+void host_close(struct host *h)
+{
+    journal_view_close(h->view);
+    journal_close(h->journal);
+    free(h->memory);
+    h->view = NULL;
+    h->journal = NULL;
+    h->memory = NULL;
+}
+
+int host_record_seek(const struct host *h, enum journal_move move, struct host_record *r)
+{
+    struct journal_entry entry = {.offset = r->offset};
+    int status = journal_seek(h->view, move, &entry);
+    if (status != OK) {
+        return status;
+    }
+    struct arena arena;
+    if (!cli_arena(&arena, record_arena_size(entry.size))) {
+        return ERR_MEMORY;
+    }
+    struct record record;
+    status = record_decode(entry.bytes, entry.size, &arena, &record);
+    if (status != OK) {
+        free(arena.base);
+        return status;
+    }
+    *r = (struct host_record){.offset = entry.offset,
+                              .outcome = entry.outcome,
+                              .size = entry.size,
+                              .chain = entry.chain,
+                              .memory = arena.base,
+                              .record = record};
+    return OK;
+}
+
+void host_record_done(struct host_record *r)
+{
+    free(r->memory);
+    r->memory = NULL;
+}
+
+bool host_record_counts(const struct host_record *r)
+{
+    return r->outcome == FOLD_ACCEPTED || r->outcome == JOURNAL_OUTCOME_UNKNOWN;
+}

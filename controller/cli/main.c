@@ -1,0 +1,272 @@
+/* main.c: the `spillway` command: options, verbs, exit codes. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_CONFIG "/etc/spillway/spillwayd.yaml"
+
+enum option_bit {
+    OPT_JSON = 1 << 0,
+    OPT_HOST = 1 << 1, /* --config, --journal, --control */
+    OPT_YES = 1 << 2,
+    OPT_REASON = 1 << 3,
+    OPT_BUS = 1 << 4, /* --brokers, --development */
+    OPT_LIMIT = 1 << 5,
+};
+
+struct verb {
+    const char *name;
+    unsigned options;
+    int (*run)(struct cli *c);
+    const char *usage;
+    const char *summary;
+};
+
+static const struct verb verbs[] = {
+    {"status", OPT_JSON | OPT_HOST, cli_status, "status",
+     "what broke, what was done, why, is it safe, how to undo it"},
+    {"history", OPT_JSON | OPT_HOST | OPT_LIMIT, cli_history, "history [--limit N]",
+     "the newest decisions and commands, one line each"},
+    {"explain", OPT_JSON | OPT_HOST, cli_explain, "explain [OFFSET | INCIDENT]",
+     "the story of a record (a number), an incident (#3), or the newest decision"},
+    {"approve", OPT_JSON | OPT_HOST | OPT_REASON, cli_approve, "approve INCIDENT --reason TEXT",
+     "your word that an incident's way back may be taken"},
+    {"features", OPT_JSON | OPT_HOST, cli_features, "features",
+     "which features are demoted where, and who owns them"},
+    {"fleet", OPT_JSON, cli_fleet, "fleet check FILE | fleet show FILE | fleet keys",
+     "check a fleet file, print it canonically, explain its keys"},
+    {"init", OPT_JSON | OPT_HOST | OPT_YES | OPT_BUS | OPT_REASON, cli_init,
+     "init FLEET [--yes] [--brokers LIST] [--reason TEXT]", "create the log for a fleet, once"},
+    {"journal", OPT_JSON | OPT_HOST | OPT_LIMIT, cli_journal, "journal verify | journal dump",
+     "check or print this host's journal"},
+};
+
+enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };
+
+static const struct option long_options[] = {
+    {"json", no_argument, NULL, 'j'},
+    {"config", required_argument, NULL, 'c'},
+    {"journal", required_argument, NULL, 'J'},
+    {"control", required_argument, NULL, 'C'},
+    {"yes", no_argument, NULL, 'y'},
+    {"reason", required_argument, NULL, 'r'},
+    {"brokers", required_argument, NULL, 'b'},
+    {"development", no_argument, NULL, 'd'},
+    {"limit", required_argument, NULL, 'n'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {"check", no_argument, NULL, 'k'},
+    {NULL, 0, NULL, 0},
+};
+
+static void print_help(FILE *out)
+{
+    fputs("usage: spillway VERB [ARGUMENTS] [OPTIONS]\n\n", out);
+    for (int i = 0; i < VERB_COUNT; i++) {
+        fprintf(out, "  %s\n        %s\n", verbs[i].usage, verbs[i].summary);
+    }
+    fputs("\noptions:\n"
+          "  --json            print JSON with stable fields (spillway(1))\n"
+          "  --config FILE     settings of this host's spillwayd; " DEFAULT_CONFIG "\n"
+          "  --journal FILE    read this journal instead of the one in the settings\n"
+          "  --control SOCKET  ask the daemon at this socket instead\n"
+          "  --check           validate the settings file and exit\n"
+          "  --version, --help\n"
+          "\nexit status: 0 well, 1 failure, 2 wrong use\n",
+          out);
+}
+
+static void print_error(const struct cli *c, int status, const char *format, va_list args)
+{
+    char why[CLI_WHY_SIZE];
+    vsnprintf(why, sizeof why, format, args);
+    if (status != OK) {
+        fprintf(c->err, "spillway: %s (%s; %s)\n", why, error_text(status), error_remedy(status));
+    } else {
+        fprintf(c->err, "spillway: %s\n", why);
+    }
+}
+
+int cli_fail(const struct cli *c, int status, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    print_error(c, status, format, args);
+    va_end(args);
+    return CLI_FAILURE;
+}
+
+int cli_misuse(const struct cli *c, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    print_error(c, OK, format, args);
+    va_end(args);
+    fputs("try: spillway --help\n", c->err);
+    return CLI_USAGE;
+}
+
+bool cli_arena(struct arena *a, size_t size)
+{
+    size = (size + 15) & ~(size_t)15;
+    void *mem = aligned_alloc(16, size == 0 ? 16 : size);
+    if (mem == NULL) {
+        return false;
+    }
+    arena_init(a, mem, size);
+    return true;
+}
+
+static const struct verb *find_verb(const char *name)
+{
+    for (int i = 0; i < VERB_COUNT; i++) {
+        if (strcmp(verbs[i].name, name) == 0) {
+            return &verbs[i];
+        }
+    }
+    return NULL;
+}
+
+/* Numbers of --limit: 1 to a million. */
+static bool parse_limit(const char *s, int64_t *ret)
+{
+    char *end;
+    errno = 0;
+    const long v = strtol(s, &end, 10);
+    if (errno != 0 || end == s || *end != '\0' || v < 1 || v > 1000000) {
+        return false;
+    }
+    *ret = v;
+    return true;
+}
+
+/* Reads the settings: a named file must be good, the default one may be absent. */
+static int load_settings(struct cli *c)
+{
+    struct config_errors errs = {0};
+    const char *path = c->config != NULL ? c->config : DEFAULT_CONFIG;
+    char *text = NULL;
+    size_t len = 0;
+    static const char defaults[] = "{idc: unnamed, brokers: [\"127.0.0.1:9092\"]}";
+    int status;
+    if (c->config == NULL && access(path, F_OK) != 0) {
+        status = config_spillwayd_parse(defaults, sizeof defaults - 1, &c->settings, &errs);
+    } else {
+        status = config_file_read(path, SETTINGS_MAX_BYTES, &text, &len, &errs);
+        if (status == OK) {
+            status = config_spillwayd_parse(text, len, &c->settings, &errs);
+        }
+    }
+    config_errors_print(&errs, path, c->err);
+    config_errors_done(&errs);
+    free(text);
+    return status == OK ? CLI_OK : CLI_FAILURE;
+}
+
+/* Takes one option; *ret_used collects which kinds were given. */
+static bool take_option(struct cli *c, int option, unsigned *ret_used)
+{
+    switch (option) {
+    case 'j':
+        c->json = true;
+        *ret_used |= OPT_JSON;
+        return true;
+    case 'c':
+        c->config = optarg;
+        *ret_used |= OPT_HOST;
+        return true;
+    case 'J':
+        c->journal = optarg;
+        *ret_used |= OPT_HOST;
+        return true;
+    case 'C':
+        c->control = optarg;
+        *ret_used |= OPT_HOST;
+        return true;
+    case 'y':
+        c->yes = true;
+        *ret_used |= OPT_YES;
+        return true;
+    case 'r':
+        c->reason = optarg;
+        *ret_used |= OPT_REASON;
+        return true;
+    case 'b':
+        c->brokers = optarg;
+        *ret_used |= OPT_BUS;
+        return true;
+    case 'd':
+        c->development = true;
+        *ret_used |= OPT_BUS;
+        return true;
+    case 'n': *ret_used |= OPT_LIMIT; return parse_limit(optarg, &c->limit);
+    default: return false;
+    }
+}
+
+static int run_verb(struct cli *c, const struct verb *v, unsigned used)
+{
+    if ((used & ~v->options) != 0) {
+        return cli_misuse(c, "an option does not belong to \"%s\"; usage: spillway %s", v->name,
+                          v->usage);
+    }
+    if (v->options & (OPT_HOST | OPT_BUS)) {
+        const int failed = load_settings(c);
+        if (failed != CLI_OK) {
+            return failed;
+        }
+        c->journal = c->journal != NULL ? c->journal : c->settings.journal;
+        c->control = c->control != NULL ? c->control : c->settings.control_socket;
+        c->brokers = c->brokers != NULL ? c->brokers : c->settings.brokers;
+        c->development = c->development || c->settings.development_broker;
+    }
+    return v->run(c);
+}
+
+int main(int argc, char **argv)
+{
+    const char *no_colour = getenv("NO_COLOR");
+    struct cli c = {.out = stdout, .err = stderr, .limit = -1};
+    c.colour = isatty(STDOUT_FILENO) && (no_colour == NULL || no_colour[0] == '\0');
+    unsigned used = 0;
+    bool check = false;
+    int option;
+    while ((option = getopt_long(argc, argv, "jyhV", long_options, NULL)) != -1) {
+        if (option == 'h') {
+            print_help(stdout);
+            return CLI_OK;
+        }
+        if (option == 'V') {
+            puts("spillway " SPILLWAY_VERSION);
+            return CLI_OK;
+        }
+        if (option == 'k') {
+            check = true;
+        } else if (!take_option(&c, option, &used)) {
+            return cli_misuse(&c, "wrong option or value");
+        }
+    }
+    if (check) {
+        return load_settings(&c);
+    }
+    if (optind == argc) {
+        print_help(stderr);
+        return CLI_USAGE;
+    }
+    const struct verb *v = find_verb(argv[optind]);
+    if (v == NULL) {
+        return cli_misuse(&c, "there is no verb \"%s\"", argv[optind]);
+    }
+    c.count = argc - optind - 1;
+    c.args = argv + optind + 1;
+    const int code = run_verb(&c, v, used);
+    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
+        return cli_fail(&c, ERR_IO, "standard output: %s", strerror(errno));
+    }
+    return code;
+}

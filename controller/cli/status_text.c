@@ -1,0 +1,177 @@
+/* status_text.c: `spillway status` for people: one screen, answers in ten seconds. */
+#include "cli/status.h"
+#include "core/explain.h"
+#include "fold/fold.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+struct paint {
+    const char *bad, *warn, *good, *bold, *off;
+};
+
+static struct paint paint_of(const struct cli *c)
+{
+    static const struct paint colours = {"\033[31m", "\033[33m", "\033[32m", "\033[1m", "\033[0m"};
+    static const struct paint none = {"", "", "", "", ""};
+    return c->colour ? colours : none;
+}
+
+static void print_head(const struct cli *c, const struct host *h, const json_t *live,
+                       const char *why)
+{
+    const struct paint p = paint_of(c);
+    const struct control *k = &h->control;
+    char room[32];
+    fprintf(c->out, "%sfleet %s%s  generation %" PRIu64 "  era %" PRIu64 "  record %" PRId64 "\n",
+            p.bold, k->fleet->name, p.off, k->plan.fence.generation, k->era, k->applied);
+    fprintf(c->out, "leader     %s\n",
+            k->epoch == 0 ? "none yet" : replica_name(k->fleet, k->leader.replica, room));
+    if (live == NULL) {
+        fprintf(c->out,
+                "%sdaemon     dead here: %s. What follows is from the journal, and may be old%s\n",
+                p.bad, why, p.off);
+        return;
+    }
+    const char *phase = json_string_value(json_object_get(live, "phase"));
+    const char *trouble = json_string_value(json_object_get(live, "why"));
+    const char *halted = json_string_value(json_object_get(json_object_get(live, "halted"), "why"));
+    const bool readable = json_is_true(json_object_get(live, "log_readable"));
+    fprintf(c->out, "daemon     alive, %s%s%s%s\n", phase != NULL ? phase : "?",
+            readable ? "" : "; the log cannot be read now: traffic stays where it is",
+            trouble != NULL ? "; " : "", trouble != NULL ? trouble : "");
+    if (halted != NULL) {
+        fprintf(c->out, "%sHALTED     acting has stopped: %s%s\n", p.bad, halted, p.off);
+    }
+}
+
+static void print_broke(const struct cli *c, const struct host *h, const json_t *live)
+{
+    const struct paint p = paint_of(c);
+    const struct control *k = &h->control;
+    fputs("\nWHAT BROKE\n", c->out);
+    for (uint32_t i = 0; i < k->incident_count; i++) {
+        char line[SENTENCE_SIZE];
+        struct text t = text_over(line, sizeof line);
+        explain_incident(k->fleet, &k->incidents[i], &t);
+        fprintf(c->out, "  %s%s%s\n", p.warn, line, p.off);
+    }
+    if (k->incident_count == 0) {
+        fprintf(c->out, "  %snothing: no open incident%s\n", p.good, p.off);
+    }
+    size_t i;
+    json_t *verdict;
+    uint32_t shown = 0;
+    json_array_foreach(json_object_get(live, "verdicts"), i, verdict)
+    {
+        const char *text = json_string_value(json_object_get(verdict, "text"));
+        const char *health = json_string_value(json_object_get(verdict, "health"));
+        if (text != NULL && health != NULL && strcmp(health, "unknown") != 0 && shown++ < 8) {
+            fprintf(c->out, "  seen now: %s\n", text);
+        }
+    }
+}
+
+/* The newest change and the guards that spoke. */
+static void print_done(const struct cli *c, const struct host *h)
+{
+    struct host_record r = {0};
+    fputs("\nWHAT WAS DONE, AND WHY\n", c->out);
+    if (status_last_change(h, &r) != OK) {
+        fputs("  nothing was changed since init\n", c->out);
+        return;
+    }
+    char line[SENTENCE_SIZE];
+    record_sentence(h, &r, line);
+    fprintf(c->out, "  %s\n", line);
+    for (uint32_t i = 0; i < r.record.decide.incident_count && i < 4; i++) {
+        const struct incident *incident = &r.record.decide.incidents[i];
+        fprintf(c->out, "  why: #%u %s, rule: %s\n", incident->id,
+                incident_kind_name(incident->kind), rule_text(incident->rule));
+    }
+    for (uint32_t i = 0; i < r.record.decide.guard_count; i++) {
+        if (!r.record.decide.guards[i].passed) {
+            fprintf(c->out, "  held back by guard %s\n",
+                    guard_name(r.record.decide.guards[i].guard));
+        }
+    }
+    fprintf(c->out, "  the whole story: spillway explain %lld\n", (long long)r.offset);
+    host_record_done(&r);
+}
+
+static void print_safe(const struct cli *c, const struct host *h)
+{
+    const struct paint p = paint_of(c);
+    const char *unsafe = status_unsafe(&h->control);
+    fputs("\nIS IT SAFE\n", c->out);
+    if (unsafe != NULL) {
+        fprintf(c->out, "  %sno: %s%s\n", p.bad, unsafe, p.off);
+    } else {
+        fprintf(c->out, "  %syes: no answer is empty, every core is served, the state is whole%s\n",
+                p.good, p.off);
+    }
+}
+
+static void print_waits(const struct cli *c, const struct host *h)
+{
+    const struct paint p = paint_of(c);
+    struct waits w;
+    waits_find(&h->control, &w);
+    fputs("\nWHAT WAITS FOR A PERSON, AND HOW TO UNDO\n", c->out);
+    for (uint32_t i = 0; i < w.count; i++) {
+        fprintf(c->out, "  %s%s%s\n", p.warn, w.items[i].text, p.off);
+        if (w.items[i].command[0] != '\0') {
+            fprintf(c->out, "      %s\n", w.items[i].command);
+        }
+    }
+    if (w.count == 0) {
+        fputs("  nothing: links come back by themselves after their hold-down\n", c->out);
+    }
+}
+
+static const char *state_of(const struct actuation_state *a, uint64_t generation)
+{
+    if (a->generation == 0 && a->status_generation == 0) {
+        return "not heard of yet";
+    }
+    if (a->status != OK && a->status_generation >= a->generation) {
+        return error_text(a->status);
+    }
+    return a->generation >= generation ? "at the plan" : "behind";
+}
+
+static void print_actuators(const struct cli *c, const struct host *h)
+{
+    const struct control *k = &h->control;
+    const struct fleet *f = k->fleet;
+    fputs("\nDNS SERVERS\n", c->out);
+    for (uint32_t i = 0; i < f->dns_server_count; i++) {
+        fprintf(c->out, "  %-20s generation %-8" PRIu64 " %s\n", f->dns_servers[i].name,
+                k->dns[i].generation, state_of(&k->dns[i], k->plan.fence.generation));
+    }
+    fputs("\nIDCS                 replica           routes at  features at\n", c->out);
+    for (uint32_t i = 0; i < f->idc_count; i++) {
+        const struct alive_state *a = &k->alive[i];
+        const char *state = f->idcs[i].vantage ? "vantage"
+                            : a->version == 0  ? "never heard"
+                            : a->halted        ? "HALTED"
+                            : a->warm          ? "warm"
+                                               : "cold";
+        const int64_t age = logtime_diff_us(k->log_time, a->at);
+        const bool silent = a->version != 0 && age > 30 * US_PER_SEC;
+        fprintf(c->out, "  %-18s %s%-16s %10" PRIu64 " %12" PRIu64 "%s\n", f->idcs[i].name, "",
+                silent ? "silent" : state, k->routes[i].generation, k->features[i].generation,
+                k->epoch > 0 && k->leader.replica == f->idcs[i].partition ? "  leads" : "");
+    }
+}
+
+int status_print(const struct cli *c, const struct host *h, const json_t *live, const char *why)
+{
+    print_head(c, h, live, why);
+    print_broke(c, h, live);
+    print_done(c, h);
+    print_safe(c, h);
+    print_waits(c, h);
+    print_actuators(c, h);
+    return CLI_OK;
+}

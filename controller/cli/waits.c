@@ -1,0 +1,90 @@
+/* waits.c: what waits for a person: approvals, and stateful services whose place is dead. */
+#include "cli/plan_text.h"
+#include "cli/status.h"
+#include "core/explain.h"
+
+static struct wait *add(struct waits *w)
+{
+    return w->count < WAIT_MAX ? &w->items[w->count++] : NULL;
+}
+
+static void add_approval(const struct control *c, const struct incident *i, struct waits *w)
+{
+    struct wait *item = add(w);
+    if (item == NULL) {
+        return;
+    }
+    char subject[128];
+    struct text t = text_over(subject, sizeof subject);
+    explain_subject(c->fleet, &i->subject, &t);
+    *item = (struct wait){.incident = i->id, .service = FLEET_NONE};
+    snprintf(item->text, sizeof item->text,
+             "incident #%u (%s %s): nothing comes back there before your word", i->id,
+             incident_kind_name(i->kind), subject);
+    snprintf(item->command, sizeof item->command, "spillway approve %u --reason \"...\"", i->id);
+}
+
+/* Does the incident say that this IDC, or this service there, does not serve now? */
+static bool concerns(const struct control *c, const struct incident *i, uint16_t service,
+                     uint16_t idc)
+{
+    const bool active = i->state == INCIDENT_CONFIRMED || i->state == INCIDENT_MITIGATED;
+    if (!active) {
+        return false;
+    }
+    switch (i->subject.kind) {
+    case SUBJECT_IDC: return i->subject.a == idc;
+    case SUBJECT_SERVICE: return i->subject.a == service && i->subject.b == idc;
+    case SUBJECT_REGION: return c->fleet->idcs[idc].region == i->subject.a;
+    case SUBJECT_LINK:
+    case SUBJECT_CONDUIT:
+    case SUBJECT_CARRIER:
+    case SUBJECT_OBSERVER: return false;
+    }
+    return false;
+}
+
+static void add_stateful(const struct control *c, const struct incident *i, struct waits *w)
+{
+    const struct fleet *f = c->fleet;
+    for (uint16_t s = 0; s < f->service_count; s++) {
+        for (uint16_t d = 0; f->services[s].stateful && d < f->idc_count; d++) {
+            const uint32_t slots = plan_slots_at(f, &c->plan, s, d);
+            struct wait *item = slots > 0 && concerns(c, i, s, d) ? add(w) : NULL;
+            if (item == NULL) {
+                continue;
+            }
+            *item = (struct wait){.incident = i->id, .service = s};
+            snprintf(
+                item->text, sizeof item->text,
+                "service %s is stateful and stays at %s (%u slots): moving its users could lose "
+                "writes; bring %s back, or move it by its own procedure",
+                f->services[s].name, f->idcs[d].name, slots, f->idcs[d].name);
+        }
+    }
+}
+
+void waits_find(const struct control *c, struct waits *ret)
+{
+    ret->count = 0;
+    for (uint32_t i = 0; i < c->incident_count; i++) {
+        const struct incident *incident = &c->incidents[i];
+        if (incident->needs_approval && !incident->approved &&
+            (incident->state == INCIDENT_MITIGATED || incident->state == INCIDENT_RECOVERING ||
+             incident->state == INCIDENT_CONFIRMED)) {
+            add_approval(c, incident, ret);
+        }
+        add_stateful(c, incident, ret);
+    }
+    for (uint32_t i = 0; i < c->hold_count; i++) {
+        struct wait *item = add(ret);
+        if (item != NULL) {
+            char subject[128];
+            struct text t = text_over(subject, sizeof subject);
+            explain_subject(c->fleet, &c->holds[i].subject, &t);
+            *item = (struct wait){.service = FLEET_NONE};
+            snprintf(item->text, sizeof item->text, "hold %u on %s by %.60s: %.100s",
+                     c->holds[i].id, subject, c->holds[i].identity, c->holds[i].reason);
+        }
+    }
+}
