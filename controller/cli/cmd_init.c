@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 enum { INIT_TIMEOUT_MS = 20000, TOPICS_TIMEOUT_MS = 15000 };
+enum { GO_ON = -1 }; /* not an exit code */
 
 struct genesis {
     uint8_t *parts; /* canonical fleet, then canonical plan */
@@ -139,7 +140,7 @@ static uint16_t partitions_of(const struct fleet *f)
     return (uint16_t)(most + 1);
 }
 
-/* What one event means: 1 to go on, else an exit code. */
+/* What one event means: GO_ON, or an exit code. */
 static int on_event(const struct cli *c, struct bus *bus, const struct bus_event *e,
                     const struct genesis *g, bool *appended)
 {
@@ -155,13 +156,13 @@ static int on_event(const struct cli *c, struct bus *bus, const struct bus_event
         }
         *appended = true;
         const int status = bus_append(bus, g->bytes, g->size);
-        return status == OK ? 1 : cli_fail(c, status, "appending GENESIS");
+        return status == OK ? GO_ON : cli_fail(c, status, "appending GENESIS");
     }
     if (e->kind == BUS_LOG_BROKEN) {
         return cli_fail(c, ERR_EXISTS, "the log at %s does not begin at its start: %s", c->brokers,
                         e->why);
     }
-    return 1;
+    return GO_ON;
 }
 
 /* Appends once the log was seen empty, and is content only when GENESIS was read back at offset 0.
@@ -181,7 +182,7 @@ static int append_genesis(const struct cli *c, struct bus *bus, const struct gen
         struct bus_event e;
         while (bus_next(bus, &e) == 1) {
             const int code = on_event(c, bus, &e, g, &appended);
-            if (code != 1) {
+            if (code != GO_ON) {
                 return code;
             }
         }

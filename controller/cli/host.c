@@ -16,7 +16,7 @@ int host_open_journal(const struct cli *c, struct host *ret_h)
     struct host h = {0};
     int status = journal_open(c->journal, JOURNAL_READ, 0, &text, &h.journal);
     if (status != OK) {
-        (void)cli_fail(c, status, "%s", why[0] != '\0' ? why : c->journal);
+        (void)cli_fail(c, OK, "%s", why[0] != '\0' ? why : c->journal);
         return status;
     }
     status = journal_view_open(h.journal, &h.view);
