@@ -7,7 +7,7 @@
 #define RETRY_FIRST_US (100 * US_PER_MS)
 #define RETRY_MOST_US  (10 * US_PER_SEC)
 #define VERIFY_US      (30 * US_PER_SEC) /* between two looks at what should be there already */
-#define OUTCOME_US     (60 * US_PER_SEC) /* an effect without an outcome by then is taken as failed */
+#define OUTCOME_US     (60 * US_PER_SEC) /* an effect without an outcome by then has failed */
 
 size_t act_arena_size(const struct fleet *f)
 {
