@@ -52,8 +52,11 @@ static bool push_begins(struct sim *s, uint16_t i, struct job *j, uint16_t serve
 }
 
 /* One half of the plan, or of its changes. */
-static void write_half(struct sim *s, struct virtual_server *v, const struct job *j, size_t half)
+static void write_half(struct sim *s, uint16_t i, uint16_t server, size_t half)
 {
+    struct virtual_server *v = &s->servers[server];
+    const struct job *j = &s->nodes[i].dns[server];
+    oracle_pushes(s, i, server, &j->fence);
     size_t n = answer_count(s);
     if (j->predecessor.generation != 0) {
         for (uint32_t k = 0; k < j->change_count; k++) {
@@ -93,7 +96,7 @@ static void push(struct sim *s, uint16_t i, uint16_t server)
         v->fence = j->fence;
         v->done = false;
 #endif
-        write_half(s, v, j, 0);
+        write_half(s, i, server, 0);
     } else {
 #ifdef SPILLWAY_BUG_FENCE_LAST
         const struct fence *expected = &j->read;
@@ -104,7 +107,7 @@ static void push(struct sim *s, uint16_t i, uint16_t server)
             finish(s, i, j, ACTUATOR_DNS, server, ERR_BUSY, &v->fence);
             return;
         }
-        write_half(s, v, j, 1);
+        write_half(s, i, server, 1);
         v->fence = j->fence;
         v->done = true;
         finish(s, i, j, ACTUATOR_DNS, server, unlucky ? ERR_TIMEOUT : OK,
@@ -117,8 +120,8 @@ static void push(struct sim *s, uint16_t i, uint16_t server)
         return;
     }
     j->phase++;
-    int64_t slow = s->swarm.dns_outages && !s->healed && rng_chance(&s->rng, 50000) ? 800 : 2;
-    j->next_us = s->now_us + (int64_t)rng_below(&s->rng, (uint64_t)slow) * US_PER_MS + 300;
+    bool slow = s->swarm.slow_pushes && !s->healed && rng_chance(&s->rng, 300000);
+    j->next_us = s->now_us + (int64_t)rng_below(&s->rng, slow ? 3000 : 2) * US_PER_MS + 300;
 }
 
 /* Routes and features refuse an older fence and take an equal one again. */

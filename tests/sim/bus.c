@@ -17,39 +17,58 @@ static struct message *take_message(struct sim *s)
     return NULL;
 }
 
-static int64_t delay_us(struct sim *s)
+/* A record of a kind that this seed likes to keep waiting, so that others overtake it. */
+static bool is_delayed(struct sim *s, enum record_kind kind)
+{
+    return (s->swarm.slow_claims && kind == RECORD_CLAIM && rng_chance(&s->rng, 700000)) ||
+           (s->swarm.slow_decides && kind == RECORD_DECIDE && rng_chance(&s->rng, 300000));
+}
+
+static int64_t delay_us(struct sim *s, enum record_kind kind)
 {
     int64_t us = 500 + (int64_t)rng_below(&s->rng, 4000);
     if (s->swarm.slow_appends && !s->healed && rng_chance(&s->rng, 20000)) {
         us += (int64_t)rng_below(&s->rng, 5 * US_PER_SEC);
     }
+    if (!s->healed && is_delayed(s, kind)) {
+        us += (int64_t)rng_below(&s->rng, 2 * US_PER_SEC);
+    }
     return us;
 }
 
-static void send(struct sim *s, const uint8_t *bytes, size_t size)
+static void send(struct sim *s, enum record_kind kind, const uint8_t *bytes, size_t size)
 {
     struct message *m = take_message(s);
     if (m != NULL) {
         m->kind = MESSAGE_APPEND;
-        m->at_us = s->now_us + delay_us(s);
+        m->at_us = s->now_us + delay_us(s, kind);
         m->bytes = sim_alloc(size, 1);
         memcpy(m->bytes, bytes, size);
         m->size = size;
     }
 }
 
-void bus_append(struct sim *s, uint8_t *bytes, size_t size)
+void bus_append(struct sim *s, enum record_kind kind, uint8_t *bytes, size_t size)
 {
     bool lost = s->swarm.losses && !s->healed && rng_chance(&s->rng, 20000);
     bool twice = s->swarm.duplicates && rng_chance(&s->rng, 50000);
     for (int i = lost ? 1 : 0; i < (twice ? 2 : 1); i++) {
-        send(s, bytes, size);
+        send(s, kind, bytes, size);
     }
     free(bytes);
 }
 
-void bus_report(struct sim *s, uint16_t from, const struct report *r, int64_t offset)
+void bus_keep(struct kept_report *k, const struct report *r)
 {
+    memcpy(k->seen, r->observations, r->count * sizeof k->seen[0]);
+    k->report = *r;
+    k->report.observations = k->seen;
+}
+
+void bus_report(struct sim *s, uint16_t from, const struct report *r)
+{
+    int64_t offset = s->probes[from].offset++;
+    bus_keep(&s->newest[from], r);
     for (uint16_t i = 0; i < s->fleet->idc_count; i++) {
         struct message *m = take_message(s);
         if (m == NULL) {

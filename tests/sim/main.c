@@ -53,34 +53,46 @@ static double seconds_now(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* Twice, and both must be the same to the last byte (law 10). */
-static int run_twice(const struct fleet *f, uint64_t seed)
+/* Of all seeds that were run. */
+struct total {
+    uint64_t seeds, records, decisions, plans, most_plans, most_plans_seed;
+    double simulated_s;
+};
+
+/* Once more, and both must be the same to the last byte (law 10). */
+static int run_again(const struct fleet *f, uint64_t seed, const struct sim_result *first)
 {
-    char failure[512];
-    struct digest a, b;
-    int64_t simulated = 0;
-    (void)sim_run(f, seed, false, &a, failure, sizeof failure, &simulated);
-    (void)sim_run(f, seed, false, &b, failure, sizeof failure, &simulated);
-    if (digest_compare(&a, &b) != 0) {
+    struct sim_result again;
+    (void)sim_run(f, seed, false, &again);
+    if (digest_compare(&again.digest, &first->digest) != 0) {
         printf("FAILED: seed %llu gives two different runs\n", (unsigned long long)seed);
         return 1;
     }
     return 0;
 }
 
-static int run_one(const struct fleet *f, uint64_t seed, const struct options *o,
-                   int64_t *simulated)
+static int run_one(const struct fleet *f, uint64_t seed, const struct options *o, struct total *t)
 {
-    char failure[512];
-    struct digest d;
-    if (sim_run(f, seed, o->trace, &d, failure, sizeof failure, simulated) == 0) {
-        return 0;
+    struct sim_result r;
+    int failed = sim_run(f, seed, o->trace, &r);
+    t->seeds++;
+    t->records += r.records;
+    t->decisions += r.decisions;
+    t->plans += r.generations;
+    t->simulated_s += (double)r.simulated_us / 1e6;
+    if (r.generations > t->most_plans) {
+        t->most_plans = r.generations;
+        t->most_plans_seed = seed;
     }
-    printf("%s: %s\n", o->until_failure ? "found" : "FAILED", failure);
-    return 1;
+    if (failed != 0) {
+        printf("%s: %s\n", o->until_failure ? "found" : "FAILED", r.failure);
+    } else if (t->seeds == 1 && !o->trace) {
+        failed = run_again(f, seed, &r);
+    }
+    return failed;
 }
 
-static int run_file(const struct fleet *f, const struct options *o, int64_t *simulated)
+static int run_file(const struct fleet *f, const struct options *o, struct total *t)
 {
     char line[128];
     FILE *in = o->file == NULL ? NULL : fopen(o->file, "r");
@@ -92,7 +104,7 @@ static int run_file(const struct fleet *f, const struct options *o, int64_t *sim
     while (in != NULL && failed == 0 && fgets(line, sizeof line, in) != NULL) {
         char *end;
         uint64_t seed = strtoull(line, &end, 10);
-        failed = end != line ? run_one(f, seed, o, simulated) : 0;
+        failed = end != line ? run_one(f, seed, o, t) : 0;
     }
     if (in != NULL) {
         (void)fclose(in);
@@ -103,25 +115,22 @@ static int run_file(const struct fleet *f, const struct options *o, int64_t *sim
 static int run_all(const struct fleet *f, const struct options *o)
 {
     double began = seconds_now();
-    int64_t simulated = 0;
-    uint64_t done = 0;
-    int failed = run_file(f, o, &simulated);
-    for (; done < o->seeds && failed == 0; done++) {
+    struct total t = {0};
+    int failed = run_file(f, o, &t);
+    for (uint64_t i = 0; i < o->seeds && failed == 0; i++) {
         if (o->seconds > 0 && seconds_now() - began > o->seconds) {
             break;
         }
-        failed = run_one(f, o->seed + done, o, &simulated);
+        failed = run_one(f, o->seed + i, o, &t);
     }
     double took = seconds_now() - began;
-    if (o->until_failure) {
-        printf("%llu seeds without a finding\n", (unsigned long long)done - (failed ? 1 : 0));
-        return failed ? 0 : 1;
-    }
-    failed = failed || run_twice(f, o->seed);
     printf("%llu seeds in %.1f s: %.0f seeds per minute, %.0f simulated seconds per second\n",
-           (unsigned long long)done, took, (double)done * 60 / took,
-           (double)simulated / 1e6 / took);
-    return failed;
+           (unsigned long long)t.seeds, took, (double)t.seeds * 60 / took, t.simulated_s / took);
+    printf("%llu records, %llu decisions, %llu plans, at most %llu (seed %llu)\n",
+           (unsigned long long)t.records, (unsigned long long)t.decisions,
+           (unsigned long long)t.plans, (unsigned long long)t.most_plans,
+           (unsigned long long)t.most_plans_seed);
+    return o->until_failure ? !failed : failed;
 }
 
 int main(int argc, char **argv)

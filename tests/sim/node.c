@@ -34,6 +34,7 @@ static void keep_effect(struct sim *s, struct node *n, const struct effect *e)
     n->pending.bytes[at] = NULL;
     n->pending.count++;
     if (e->kind == EFFECT_APPEND) {
+        oracle_writes(s, (uint16_t)(n - s->nodes), &e->append);
         size_t size = record_size_bound(c->fleet);
         n->pending.bytes[at] = sim_alloc(size, 1);
         int status = record_encode(&e->append, n->pending.bytes[at], size, &n->pending.size[at]);
@@ -75,11 +76,11 @@ static void step(struct sim *s, uint16_t i, struct event *e)
     }
 }
 
-static void commit(struct sim *s, uint16_t i)
+/* What the disk holds matters only to the next life, so it is written when this one ends. */
+static void write_disk(struct node *n)
 {
-    struct node *n = &s->nodes[i];
     const struct control *c = replica_control(n->replica);
-    if (c->fleet == NULL || c->applied == n->disk.applied) {
+    if (c->fleet == NULL) {
         return;
     }
     size_t size = control_encoded_size(c);
@@ -90,8 +91,32 @@ static void commit(struct sim *s, uint16_t i)
     free(n->disk.control);
     n->disk.control = bytes;
     n->disk.size = size;
+}
+
+static void commit(struct sim *s, uint16_t i)
+{
+    struct node *n = &s->nodes[i];
+    const struct control *c = replica_control(n->replica);
+    if (c->fleet == NULL || c->applied == n->disk.applied) {
+        return;
+    }
+#ifdef SPILLWAY_BUG_ACT_FIRST
+    write_disk(n);
+#endif
     n->disk.applied = c->applied;
     oracle_commit(s, i, c);
+}
+
+/* Before the steps of a tick: whether their commit will be reached. */
+static void draw_doom(struct sim *s, uint16_t i)
+{
+    struct node *n = &s->nodes[i];
+    n->doomed = s->swarm.crashes && !s->healed && rng_chance(&s->rng, 20);
+#ifndef SPILLWAY_BUG_ACT_FIRST
+    if (n->doomed) {
+        write_disk(n);
+    }
+#endif
 }
 
 static void carry_out_one(struct sim *s, uint16_t i, uint32_t k)
@@ -102,7 +127,7 @@ static void carry_out_one(struct sim *s, uint16_t i, uint32_t k)
     switch (e->kind) {
     case EFFECT_APPEND:
         if (!n->bus_away) {
-            bus_append(s, n->pending.bytes[k], n->pending.size[k]);
+            bus_append(s, e->append.kind, n->pending.bytes[k], n->pending.size[k]);
             n->pending.bytes[k] = NULL;
         }
         return;
@@ -140,7 +165,7 @@ static void flush(struct sim *s, uint16_t i)
 {
     struct node *n = &s->nodes[i];
     bool unlucky = s->swarm.crashes && !s->healed;
-    if (unlucky && rng_chance(&s->rng, 20)) {
+    if (n->doomed) {
         node_crash(s, i);
         return;
     }
@@ -214,7 +239,8 @@ void node_start(struct sim *s, uint16_t i)
     n->lives++;
     n->read = n->disk.applied + 1;
     memset(n->ended, 0, sizeof n->ended);
-    n->told_away = false;
+    n->told_away = n->doomed = false;
+    n->told_end_us = 0;
     memset(n->dns, 0, sizeof n->dns);
     n->routes.busy = n->features.busy = false;
     if (n->disk.control != NULL) {
@@ -227,6 +253,11 @@ void node_crash(struct sim *s, uint16_t i)
 {
     struct node *n = &s->nodes[i];
     sim_trace(s, "node %u crashes", i);
+#ifndef SPILLWAY_BUG_ACT_FIRST
+    if (!n->doomed) {
+        write_disk(n); /* between two ticks everything is committed */
+    }
+#endif
     drop_pending(n);
     n->up = false;
     n->replica = NULL;
@@ -236,7 +267,7 @@ void node_crash(struct sim *s, uint16_t i)
 static void read_log(struct sim *s, uint16_t i)
 {
     struct node *n = &s->nodes[i];
-    bool knew = replica_control(n->replica)->fleet != NULL;
+    bool knew = replica_control(n->replica)->fleet != NULL, news = n->read < s->log_end;
     for (int most = 1 + (int)rng_below(&s->rng, 20); most > 0 && n->read < s->log_end; most--) {
         struct record r;
         if (bus_decode(s, n->read, &r) != OK) {
@@ -248,7 +279,8 @@ static void read_log(struct sim *s, uint16_t i)
         e.record.offset = n->read++;
         step(s, i, &e);
     }
-    if (n->read == s->log_end) {
+    if (n->read == s->log_end && (news || s->now_us - n->told_end_us >= 100 * US_PER_MS)) {
+        n->told_end_us = s->now_us;
         struct event e = {.kind = EVENT_LOG_END, .log_end = s->log_end};
         step(s, i, &e);
     }
@@ -269,9 +301,32 @@ static void tell_bus(struct sim *s, uint16_t i)
         step(s, i, &e);
         n->ended[k] = false;
     }
+    n->told_end_us = 0;
     if (n->bus_away) {
         struct event e = {.kind = EVENT_LOG_LOST};
         step(s, i, &e);
+    }
+}
+
+/* After a start or an absence: what is there, of which the newest matters, and then its end. */
+static void read_partitions(struct sim *s, uint16_t i)
+{
+    struct node *n = &s->nodes[i];
+    for (uint16_t k = 0; k < s->fleet->idc_count; k++) {
+        if (n->ended[k] || replica_control(n->replica)->fleet == NULL) {
+            continue;
+        }
+        const struct kept_report *kept = &s->newest[k];
+        struct event e = {.kind = EVENT_REPORT};
+        e.report.report = &kept->report;
+        e.report.partition = s->fleet->idcs[k].partition;
+        e.report.offset = s->probes[k].offset - 1;
+        if (kept->report.sequence != 0) {
+            step(s, i, &e);
+        }
+        e = (struct event){.kind = EVENT_PARTITION_END, .partition = s->fleet->idcs[k].partition};
+        step(s, i, &e);
+        n->ended[k] = true;
     }
 }
 
@@ -287,16 +342,10 @@ void node_tick(struct sim *s, uint16_t i)
     if (!node_is_running(s, i) || s->failure[0] != '\0') {
         return;
     }
+    draw_doom(s, i);
     tell_bus(s, i);
     if (!n->bus_away) {
-        for (uint16_t k = 0; k < s->fleet->idc_count; k++) {
-            struct event e = {.kind = EVENT_PARTITION_END,
-                              .partition = s->fleet->idcs[k].partition};
-            if (!n->ended[k]) {
-                step(s, i, &e);
-                n->ended[k] = true;
-            }
-        }
+        read_partitions(s, i);
         read_log(s, i);
     }
     struct event tick = {.kind = EVENT_TICK};
@@ -309,6 +358,7 @@ void node_tick(struct sim *s, uint16_t i)
 static void step_and_flush(struct sim *s, uint16_t i, struct event *e)
 {
     if (node_is_running(s, i) && s->failure[0] == '\0') {
+        draw_doom(s, i);
         step(s, i, e);
         flush(s, i);
     }

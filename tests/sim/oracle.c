@@ -2,7 +2,12 @@
  * fold, and it is compared with what every replica made of the same log. */
 #include "sim.h"
 
+#include <stdio.h>
 #include <string.h>
+
+/* A decision rests on reports of at most report_stale (3 s), after at most 150 ms of looking, and
+ * is resent for two leases at most. */
+#define DEAD_US (5500 * US_PER_MS)
 
 static void set_plan(struct sim *s, int64_t offset)
 {
@@ -26,6 +31,10 @@ void oracle_start(struct sim *s, const struct record *genesis)
     s->digest_memory = sim_alloc(s->digest_size, 1);
     s->digests[0] = control_digest(&s->reference, s->digest_memory, s->digest_size);
     set_plan(s, 0);
+    s->ledger = (struct ledger){.generation = s->reference.plan.fence.generation,
+                                .newest = s->reference.leader_newest,
+                                .decisive = s->reference.decisive};
+    s->converged_us = -1;
     for (size_t i = 0; i < (size_t)s->fleet->service_count * s->fleet->view_count; i++) {
         for (uint16_t k = 0; k < s->fleet->dns_server_count; k++) {
             s->servers[k].answers[i] = s->reference.plan.answers[i];
@@ -37,33 +46,133 @@ void oracle_start(struct sim *s, const struct record *genesis)
     }
 }
 
-/* The IDC died, by the truth, not long ago, or is dead. */
+/* --- Decisions, when they are made --------------------------------------------------------------
+ */
+
+/* By the truth: dead now, or a moment ago, when the newest usable evidence was gathered. */
 static bool was_dead(const struct sim *s, uint16_t idc)
 {
     return s->idc_dead[idc] ||
-           (s->idc_died_us[idc] > 0 && s->now_us - s->idc_back_us[idc] < 30 * US_PER_SEC);
+           (s->idc_died_us[idc] > 0 && s->now_us - s->idc_back_us[idc] < DEAD_US);
 }
 
-/* Laws 1 and 2: a rescue takes slots away from IDCs that are dead, and from no others. */
-static void check_rescue(struct sim *s, const struct decide *d, int64_t offset)
+static bool well_for(const struct sim *s, uint16_t idc, int64_t us)
 {
-    s->rescues++;
-    for (uint32_t i = 0; i < d->change_count; i++) {
+    return !s->idc_dead[idc] && (s->idc_died_us[idc] == 0 || s->now_us - s->idc_back_us[idc] >= us);
+}
+
+/* Laws 1, 2: a rescue takes from what is dead. Law 7: a restore gives to what has been well. */
+static void check_move(struct sim *s, uint16_t node, enum decide_purpose purpose, uint16_t from,
+                       uint16_t to)
+{
+    const struct entrance *e = s->fleet->entrances;
+    if (purpose == DECIDE_RESCUE && !was_dead(s, e[from].idc)) {
+        sim_fail(s, "laws 1, 2: node %u drains %s, which was not dead", node, e[from].name);
+    }
+    if (purpose == DECIDE_RESTORE && !well_for(s, e[to].idc, s->fleet->policy.idc_hold_down_us)) {
+        sim_fail(s, "law 7: node %u restores %s, which has not been well for long", node,
+                 e[to].name);
+    }
+}
+
+void oracle_writes(struct sim *s, uint16_t node, const struct record *r)
+{
+    const struct decide *d = &r->decide;
+    for (uint32_t i = 0; r->kind == RECORD_DECIDE && i < d->change_count; i++) {
         const struct change *ch = &d->changes[i];
         if (ch->kind != CHANGE_ANSWER) {
             continue;
         }
         if (s->fleet->services[ch->a].stateful) {
-            sim_fail(s, "law 12: record %lld moves a stateful service", (long long)offset);
+            sim_fail(s, "law 12: node %u moves a stateful service", node);
         }
         for (uint8_t k = 0; k < ch->answer.from.count && k < ch->answer.to.count; k++) {
-            uint16_t from = ch->answer.from.slots[k].entrance;
-            if (from != ch->answer.to.slots[k].entrance &&
-                !was_dead(s, s->fleet->entrances[from].idc)) {
-                sim_fail(s, "laws 1, 2: record %lld drains %s, which was never dead",
-                         (long long)offset, s->fleet->entrances[from].name);
+            uint16_t from = ch->answer.from.slots[k].entrance, to = ch->answer.to.slots[k].entrance;
+            if (from != to && from != FLEET_NONE && to != FLEET_NONE) {
+                check_move(s, node, d->purpose, from, to);
             }
         }
+    }
+}
+
+/* --- The ledger: what should count, by an account of its own ------------------------------------
+ */
+
+static void account_claim(struct sim *s, const struct record *r, int64_t offset, bool counted)
+{
+    struct ledger *l = &s->ledger;
+    bool good = r->claim.ends_epoch == l->epoch && r->epoch == l->epoch + 1 &&
+                (r->claim.names == l->newest || l->yields);
+    if (counted != good) {
+        sim_fail(s,
+                 "record %lld, a CLAIM that names %lld, %s; the newest of epoch %llu's leader is "
+                 "%lld",
+                 (long long)offset, (long long)r->claim.names,
+                 counted ? "ends an epoch that went on" : "is refused wrongly",
+                 (unsigned long long)l->epoch, (long long)l->newest);
+    }
+    if (counted) {
+        l->epoch = r->epoch;
+        l->leader = r->writer;
+        l->yields = false;
+        l->newest = l->decisive = offset;
+    }
+}
+
+static void account_leader(struct sim *s, const struct record *r, int64_t offset)
+{
+    struct ledger *l = &s->ledger;
+    if (r->epoch != l->epoch || r->writer.replica != l->leader.replica ||
+        r->writer.incarnation != l->leader.incarnation ||
+        r->writer.sequence <= l->leader.sequence) {
+        sim_fail(s, "record %lld counts and is not the next word of epoch %llu's leader",
+                 (long long)offset, (unsigned long long)l->epoch);
+    }
+    l->leader.sequence = r->writer.sequence;
+    l->newest = offset;
+    if (r->kind == RECORD_HEARTBEAT) {
+        l->yields = r->heartbeat.yield;
+    }
+    if (r->kind != RECORD_DECIDE) {
+        return;
+    }
+    if (r->base < l->decisive) {
+        sim_fail(s, "record %lld decides at base %lld, and record %lld came in between",
+                 (long long)offset, (long long)r->base, (long long)l->decisive);
+    }
+    l->generation += r->decide.change_count > 0 ? 1 : 0;
+    if (r->decide.generation != l->generation) {
+        sim_fail(s, "record %lld decides generation %llu after %llu others", (long long)offset,
+                 (unsigned long long)r->decide.generation, (unsigned long long)l->generation);
+    }
+    l->decisive = offset;
+}
+
+static void account(struct sim *s, const struct record *r, int64_t offset, enum fold_void why)
+{
+    bool counted = why == FOLD_ACCEPTED;
+    switch (r->kind) {
+    case RECORD_CLAIM:
+        if (counted || why == FOLD_LATE_CLAIM) {
+            account_claim(s, r, offset, counted);
+        }
+        return;
+    case RECORD_HEARTBEAT:
+    case RECORD_DECIDE:
+    case RECORD_SNAPSHOT:
+    case RECORD_RULES:
+        if (counted) {
+            account_leader(s, r, offset);
+        }
+        return;
+    case RECORD_OPERATOR:
+    case RECORD_FLEET:
+        if (counted) {
+            s->ledger.decisive = offset;
+        }
+        return;
+    case RECORD_GENESIS:
+    case RECORD_STEP: return;
     }
 }
 
@@ -77,6 +186,7 @@ void oracle_record(struct sim *s, const struct record *r, int64_t offset)
                  record_kind_name(r->kind), status);
         return;
     }
+    account(s, r, offset, why);
     s->digests[offset] = control_digest(&s->reference, s->digest_memory, s->digest_size);
     sim_trace(s, "record %lld %s of %u epoch %llu: %s%s", (long long)offset,
               record_kind_name(r->kind), r->writer.replica, (unsigned long long)r->epoch,
@@ -96,9 +206,7 @@ void oracle_record(struct sim *s, const struct record *r, int64_t offset)
                       incident_kind_name(r->decide.incidents[i].kind),
                       incident_state_name(r->decide.incidents[i].state));
         }
-        if (r->decide.purpose == DECIDE_RESCUE) {
-            check_rescue(s, &r->decide, offset);
-        }
+        s->rescues += r->decide.purpose == DECIDE_RESCUE ? 1 : 0;
     }
 }
 
@@ -118,9 +226,24 @@ void oracle_acts(struct sim *s, uint16_t node, const struct fence *f)
     }
 }
 
-/* Law 10: equal offsets, equal states. */
+/* Law 4: no older plan is written over what a newer one began. */
+void oracle_pushes(struct sim *s, uint16_t node, uint16_t server, const struct fence *f)
+{
+    struct virtual_server *v = &s->servers[server];
+    if (f->generation < v->begun) {
+        sim_fail(s, "law 4: node %u writes generation %llu to DNS server %u, where %llu began",
+                 node, (unsigned long long)f->generation, server, (unsigned long long)v->begun);
+    }
+    v->begun = f->generation;
+}
+
+/* Law 10: equal offsets, equal states. States that differ stay different, and the replicas compare
+ * them too, so some of the heartbeats suffice. */
 void oracle_commit(struct sim *s, uint16_t node, const struct control *c)
 {
+    if (c->applied % 8 != 0 && c->applied != c->decisive) {
+        return;
+    }
     struct digest d = control_digest(c, s->digest_memory, s->digest_size);
     if (digest_compare(&d, &s->digests[c->applied]) != 0) {
         sim_fail(s, "law 10: node %u differs after record %lld", node, (long long)c->applied);
@@ -172,48 +295,63 @@ void oracle_tick(struct sim *s)
     }
 }
 
-static void check_normal(struct sim *s)
+/* The plan is that of the first day, and nothing is open. */
+static bool is_normal(const struct sim *s, char *why, size_t size)
 {
     const struct plan *p = &s->reference.plan;
     size_t answers = (size_t)p->service_count * p->view_count;
     for (size_t k = 0; k < answers; k++) {
         for (uint8_t i = 0; i < s->initial.answers[k].count; i++) {
             if (p->answers[k].slots[i].entrance != s->initial.answers[k].slots[i].entrance) {
-                sim_fail(s, "not converged: answer %zu is not what it was at first", k);
-                return;
+                (void)snprintf(why, size, "answer %zu is not what it was at first", k);
+                return false;
             }
         }
     }
     if (memcmp(p->tier_limits, s->initial.tier_limits,
                (size_t)p->region_count * p->service_count) != 0) {
-        sim_fail(s, "not converged: some features are still demoted");
+        (void)snprintf(why, size, "some features are still demoted");
+        return false;
     }
     if (s->reference.incident_count > 0) {
-        sim_fail(s, "not converged: %s is still %s",
-                 incident_kind_name(s->reference.incidents[0].kind),
-                 incident_state_name(s->reference.incidents[0].state));
+        (void)snprintf(why, size, "%s is still %s",
+                       incident_kind_name(s->reference.incidents[0].kind),
+                       incident_state_name(s->reference.incidents[0].state));
+        return false;
     }
+    return true;
 }
 
-/* Everything was healed long ago: one fence everywhere, and the plan of the first day. */
-void oracle_end(struct sim *s)
+/* One fence everywhere, and the plan of the first day. */
+bool oracle_converged(struct sim *s, char *why, size_t size)
 {
     const struct fence *f = &s->reference.plan.fence;
     for (uint16_t i = 0; i < s->fleet->dns_server_count; i++) {
         if (fence_compare(&s->servers[i].fence, f) != FENCE_EQUAL || !s->servers[i].done) {
-            sim_fail(s, "not converged: DNS server %u is at %llu of %llu", i,
-                     (unsigned long long)s->servers[i].fence.generation,
-                     (unsigned long long)f->generation);
+            (void)snprintf(why, size, "DNS server %u is at %llu of %llu", i,
+                           (unsigned long long)s->servers[i].fence.generation,
+                           (unsigned long long)f->generation);
+            return false;
         }
     }
     for (uint16_t i = 0; i < s->fleet->idc_count; i++) {
         if (fence_compare(&s->routes[i].fence, f) != FENCE_EQUAL ||
             fence_compare(&s->features[i].fence, f) != FENCE_EQUAL) {
-            sim_fail(s, "not converged: IDC %u has routes of %llu and features of %llu, not %llu",
-                     i, (unsigned long long)s->routes[i].fence.generation,
-                     (unsigned long long)s->features[i].fence.generation,
-                     (unsigned long long)f->generation);
+            (void)snprintf(why, size, "IDC %u has routes of %llu and features of %llu, not %llu", i,
+                           (unsigned long long)s->routes[i].fence.generation,
+                           (unsigned long long)s->features[i].fence.generation,
+                           (unsigned long long)f->generation);
+            return false;
         }
     }
-    check_normal(s);
+    return is_normal(s, why, size);
+}
+
+/* Everything was healed long ago: all must be as on the first day, and have stayed so. */
+void oracle_end(struct sim *s)
+{
+    char why[128];
+    if (!oracle_converged(s, why, sizeof why)) {
+        sim_fail(s, "not converged: %s", why);
+    }
 }

@@ -10,6 +10,7 @@
 
 #define SAFETY_US   (60 * US_PER_SEC)
 #define CONVERGE_US (120 * US_PER_SEC)
+#define STABLE_US   (15 * US_PER_SEC) /* of being converged, and the seed is over */
 
 void *sim_alloc(size_t count, size_t size)
 {
@@ -95,7 +96,8 @@ static struct sim *sim_new(const struct fleet *f, uint64_t seed, bool trace)
     struct sim *s = sim_alloc(1, sizeof *s);
     s->seed = seed;
     s->rng = rng_init(seed);
-    s->fleet = f;
+    s->own = *f;
+    s->fleet = &s->own;
     s->trace = trace;
     size_t room = control_arena_size(f) + plan_arena_size(f) + 4096;
     s->reference_memory = sim_alloc(1, room);
@@ -151,8 +153,40 @@ static struct digest digest_of(const struct sim *s)
     return sha256_final(&h);
 }
 
-int sim_run(const struct fleet *f, uint64_t seed, bool trace, struct digest *ret_digest,
-            char *failure, size_t failure_size, int64_t *ret_simulated_us)
+/* True when all has been as on the first day for a while. Looked at every 100 ms. */
+static bool is_over(struct sim *s)
+{
+    char why[128];
+    if (!s->healed || s->now_us % (20 * SIM_TICK_US) != 0) {
+        return false;
+    }
+    if (!oracle_converged(s, why, sizeof why)) {
+        s->converged_us = -1;
+    } else if (s->converged_us < 0) {
+        s->converged_us = s->now_us;
+        sim_trace(s, "converged");
+    }
+    return s->converged_us >= 0 && s->now_us - s->converged_us >= STABLE_US;
+}
+
+static void finish(struct sim *s, struct sim_result *ret_result)
+{
+    if (s->failure[0] == '\0') {
+        oracle_end(s);
+    }
+    ret_result->digest = digest_of(s);
+    ret_result->simulated_us = s->now_us;
+    ret_result->records = (uint64_t)s->log_end;
+    ret_result->decisions = s->decisions;
+    ret_result->generations = s->reference.plan.fence.generation - 1;
+    memcpy(ret_result->failure, s->failure, sizeof s->failure);
+    sim_trace(s, "%lld records, %llu decisions, %llu rescues, %llu plans, %llu approvals",
+              (long long)s->log_end, (unsigned long long)s->decisions,
+              (unsigned long long)s->rescues, (unsigned long long)ret_result->generations,
+              (unsigned long long)s->approvals);
+}
+
+int sim_run(const struct fleet *f, uint64_t seed, bool trace, struct sim_result *ret_result)
 {
     struct sim *s = sim_new(f, seed, trace);
     world_start(s);
@@ -160,23 +194,15 @@ int sim_run(const struct fleet *f, uint64_t seed, bool trace, struct digest *ret
     for (uint16_t i = 0; i < f->idc_count && s->failure[0] == '\0'; i++) {
         node_start(s, i);
     }
-    while (s->failure[0] == '\0' && s->now_us < SAFETY_US + CONVERGE_US) {
+    while (s->failure[0] == '\0' && s->now_us < SAFETY_US + CONVERGE_US && !is_over(s)) {
         if (s->now_us >= SAFETY_US && !s->healed) {
             sim_trace(s, "everything heals");
             world_heal(s);
         }
         tick(s);
     }
-    if (s->failure[0] == '\0') {
-        oracle_end(s);
-    }
-    *ret_digest = digest_of(s);
-    *ret_simulated_us += s->now_us;
+    finish(s, ret_result);
     int failed = s->failure[0] != '\0';
-    (void)snprintf(failure, failure_size, "%s", s->failure);
-    sim_trace(s, "%lld records, %llu decisions, %llu rescues, %llu approvals",
-              (long long)s->log_end, (unsigned long long)s->decisions,
-              (unsigned long long)s->rescues, (unsigned long long)s->approvals);
     sim_free(s);
     return failed;
 }

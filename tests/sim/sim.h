@@ -24,6 +24,10 @@ enum {
 struct swarm {
     bool crashes, pauses, bus_outages, slow_appends, duplicates, losses, dns_outages;
     bool link_cuts, idc_deaths, silent_probes, blind_probes;
+    bool slow_claims, slow_decides, slow_pushes; /* so that others come in between */
+    bool busy_operator;                          /* speaks often, and of anything that is open */
+    bool zombies;   /* old processes of probes speak again after a while */
+    bool wipeouts;  /* several IDCs may be dead at once, and drained */
     bool disasters; /* any change of the world; without one no traffic may move (law 1) */
 };
 
@@ -47,6 +51,7 @@ struct message {
 struct virtual_server {
     struct fence fence, before; /* before: at the last look of the oracle */
     bool done, up;
+    uint64_t begun; /* newest generation of which somebody wrote an answer here */
     struct answer answers[SIM_MAX_ANSWERS];
 };
 
@@ -84,6 +89,8 @@ struct node {
     struct replica *replica;
     void *memory;
     bool up, bus_away, told_away, ended[SIM_MAX_IDCS];
+    bool doomed; /* dies in this tick, after its steps and before their commit */
+    int64_t told_end_us;
     int64_t paused_until_us, back_at_us, bus_back_us;
     int64_t read; /* next offset to read */
     uint64_t lives;
@@ -106,14 +113,37 @@ struct probe {
     struct target targets[SIM_MAX_TARGETS];
     enum health seen[SIM_MAX_TARGETS], said[SIM_MAX_TARGETS];
     int64_t since_us[SIM_MAX_TARGETS];
-    uint64_t sequence;
+    uint64_t incarnation, sequence;
     int64_t report_at_us, offset;
+};
+
+/* A report and its observations. */
+struct kept_report {
+    struct report report; /* sequence 0: none */
+    struct observation seen[SIM_MAX_TARGETS];
+};
+
+/* Processes of probes that were replaced while an IDC was dead, and that speak again long after. */
+struct zombies {
+    uint32_t left; /* how often they still speak */
+    int64_t at_us;
+    struct kept_report kept[SIM_MAX_IDCS];
+};
+
+/* The oracle's own account of the log, made without the fold. */
+struct ledger {
+    uint64_t epoch, generation;
+    struct writer leader;
+    bool yields;
+    int64_t newest;   /* of the leader's records */
+    int64_t decisive; /* newest CLAIM, OPERATOR, FLEET, RULES or DECIDE that counted */
 };
 
 struct sim {
     uint64_t seed;
     struct rng rng;
     struct swarm swarm;
+    struct fleet own; /* the given one with this seed's policy */
     const struct fleet *fleet;
     int64_t now_us;
     bool healed;
@@ -123,6 +153,8 @@ struct sim {
     uint32_t message_top;
     struct node nodes[SIM_MAX_IDCS];
     struct probe probes[SIM_MAX_IDCS];
+    struct kept_report newest[SIM_MAX_IDCS]; /* of each partition */
+    struct zombies zombies;
     struct virtual_server servers[SIM_MAX_SERVERS];
     struct virtual_routes routes[SIM_MAX_IDCS];
     struct virtual_features features[SIM_MAX_IDCS];
@@ -133,6 +165,7 @@ struct sim {
     int64_t next_fault_us, next_word_us;
     /* The oracle's own fold of the log. */
     struct control reference;
+    struct ledger ledger;
     struct arena reference_arena;
     void *reference_memory, *decode_memory, *digest_memory;
     size_t decode_size, digest_size;
@@ -141,13 +174,20 @@ struct sim {
     struct digest *plan_digests;
     struct plan initial;
     uint64_t decisions, rescues, approvals;
-    char failure[512]; /* "" while all is well */
+    int64_t converged_us; /* since when all is as on the first day; -1: it is not */
+    char failure[512];    /* "" while all is well */
     bool trace;
 };
 
-/* Runs one seed; returns 0, or 1 with s->failure set. *ret_digest covers log and final states. */
-int sim_run(const struct fleet *f, uint64_t seed, bool trace, struct digest *ret_digest,
-            char *failure, size_t failure_size, int64_t *ret_simulated_us);
+struct sim_result {
+    struct digest digest; /* of log and states */
+    char failure[512];
+    int64_t simulated_us;
+    uint64_t records, decisions, generations;
+};
+
+/* Runs one seed; returns 0, or 1 with a failure. */
+int sim_run(const struct fleet *f, uint64_t seed, bool trace, struct sim_result *ret_result);
 
 void sim_fail(struct sim *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void sim_trace(struct sim *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -159,8 +199,10 @@ void world_tick(struct sim *s);
 void world_heal(struct sim *s);
 
 /* bus.c: the log and what is on its way. */
-void bus_append(struct sim *s, uint8_t *bytes, size_t size); /* takes bytes */
-void bus_report(struct sim *s, uint16_t from, const struct report *r, int64_t offset);
+void bus_append(struct sim *s, enum record_kind kind, uint8_t *bytes,
+                size_t size); /* takes bytes */
+void bus_report(struct sim *s, uint16_t from, const struct report *r);
+void bus_keep(struct kept_report *k, const struct report *r);
 void bus_tick(struct sim *s);
 void bus_free(struct sim *s);
 int bus_decode(struct sim *s, int64_t offset, struct record *ret_record);
@@ -182,6 +224,9 @@ bool node_is_running(const struct sim *s, uint16_t i);
 /* oracle.c */
 void oracle_start(struct sim *s, const struct record *genesis);
 void oracle_record(struct sim *s, const struct record *r, int64_t offset);
+void oracle_writes(struct sim *s, uint16_t node, const struct record *r);
+void oracle_pushes(struct sim *s, uint16_t node, uint16_t server, const struct fence *f);
+bool oracle_converged(struct sim *s, char *why, size_t size);
 void oracle_acts(struct sim *s, uint16_t node, const struct fence *f);
 void oracle_commit(struct sim *s, uint16_t node, const struct control *c);
 void oracle_tick(struct sim *s);

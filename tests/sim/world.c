@@ -7,6 +7,8 @@
 
 #define DETECT_US (150 * US_PER_MS) /* three lost probes */
 #define REPORT_US US_PER_SEC
+#define TAKEN_US  (5 * US_PER_SEC) /* a death is drained by then, and said in every report */
+#define ZOMBIE_US (7 * US_PER_SEC) /* after its return; DEAD_US of oracle.c is less */
 
 static bool coin(struct sim *s)
 {
@@ -28,6 +30,15 @@ static void draw_swarm(struct sim *s)
     w->blind_probes = w->disasters && coin(s);
     w->link_cuts = w->disasters && coin(s);
     w->idc_deaths = w->disasters && coin(s);
+    w->slow_claims = coin(s);
+    w->slow_decides = coin(s);
+    w->slow_pushes = coin(s);
+    w->busy_operator = coin(s);
+    w->zombies = coin(s);
+    w->wipeouts = w->idc_deaths && rng_chance(&s->rng, 250000);
+    if (w->wipeouts) {
+        s->own.policy.max_drained_idcs = s->own.idc_count;
+    }
 }
 
 void world_start(struct sim *s)
@@ -45,6 +56,7 @@ void world_start(struct sim *s)
             p->seen[t] = p->said[t] = HEALTH_UP;
             p->since_us[t] = -US_PER_SEC;
         }
+        p->incarnation = 1;
         p->report_at_us = (int64_t)rng_below(&s->rng, REPORT_US);
     }
     s->next_fault_us = 8 * US_PER_SEC; /* a cold start is a case of its own in the unit tests */
@@ -82,14 +94,14 @@ static void send_report(struct sim *s, uint16_t o)
         seen[t].oper_up = true;
     }
     struct report r = {.observer = o,
-                       .incarnation = 1,
+                       .incarnation = p->incarnation,
                        .sequence = ++p->sequence,
                        .sent_us = s->now_us + (int64_t)(o + 50) * 777 * US_PER_SEC,
                        .fleet = s->reference.fleet_digest,
                        .count = p->count,
                        .observations = seen};
     p->report_at_us = s->now_us + REPORT_US;
-    bus_report(s, o, &r, p->offset++);
+    bus_report(s, o, &r);
 }
 
 static void probe_tick(struct sim *s, uint16_t o)
@@ -119,6 +131,49 @@ static void probe_tick(struct sim *s, uint16_t o)
     }
 }
 
+/* The probes of living IDCs are replaced while one has been dead for long enough to be drained. */
+static void take_zombies(struct sim *s, uint16_t dead)
+{
+    struct zombies *z = &s->zombies;
+    memset(z, 0, sizeof *z);
+    for (uint16_t o = 0; o < s->fleet->idc_count; o++) {
+        struct probe *p = &s->probes[o];
+        if (s->idc_dead[o]) {
+            continue;
+        }
+        bus_keep(&z->kept[o], &s->newest[o].report);
+        p->incarnation++;
+        p->sequence = 0;
+        for (uint32_t t = 0; t < p->count; t++) {
+            p->since_us[t] = s->now_us;
+        }
+    }
+    sim_trace(s, "the probes are restarted");
+    z->left = 4;
+    z->at_us = s->idc_back_us[dead] + (int64_t)rng_below(&s->rng, 15 * US_PER_SEC) + ZOMBIE_US;
+}
+
+static void zombies_tick(struct sim *s)
+{
+    struct zombies *z = &s->zombies;
+    for (uint16_t i = 0; z->left == 0 && s->swarm.zombies && i < s->fleet->idc_count; i++) {
+        if (s->idc_dead[i] && s->now_us - s->idc_died_us[i] > TAKEN_US) {
+            take_zombies(s, i);
+        }
+    }
+    if (z->left == 0 || s->now_us < z->at_us) {
+        return;
+    }
+    for (uint16_t o = 0; o < s->fleet->idc_count; o++) {
+        if (z->kept[o].report.sequence != 0) {
+            bus_report(s, o, &z->kept[o].report);
+        }
+    }
+    sim_trace(s, "the old probes speak again");
+    z->left--;
+    z->at_us = s->now_us + 300 * US_PER_MS;
+}
+
 /* --- Faults -------------------------------------------------------------------------------------
  */
 
@@ -130,8 +185,8 @@ static int64_t soon(struct sim *s, int64_t most_us)
 static void kill_idc(struct sim *s, uint16_t i)
 {
     for (uint16_t k = 0; k < s->fleet->idc_count; k++) {
-        if (s->idc_dead[k]) {
-            return; /* one at a time: two are a region's disaster, a later model */
+        if (s->idc_dead[k] && (k == i || !s->swarm.wipeouts)) {
+            return;
         }
     }
     sim_trace(s, "IDC %u dies", i);
@@ -158,7 +213,10 @@ static void one_fault(struct sim *s)
         return;
     case 1:
         if (w->pauses) {
-            n->paused_until_us = soon(s, 8 * US_PER_SEC);
+            uint16_t leader = fold_replica(s->fleet, s->reference.leader.replica);
+            n = leader != FLEET_NONE && coin(s) ? &s->nodes[leader] : n;
+            n->paused_until_us = soon(s, (coin(s) ? 2 : 8) * US_PER_SEC);
+            sim_trace(s, "node %u pauses", (unsigned)(n - s->nodes));
         }
         return;
     case 2:
@@ -232,11 +290,13 @@ void world_heal(struct sim *s)
 
 static void speak(struct sim *s)
 {
-    s->next_word_us = s->now_us + US_PER_SEC;
+    bool busy = s->swarm.busy_operator && !s->healed;
+    s->next_word_us = s->now_us + (busy ? US_PER_SEC / 4 : US_PER_SEC);
     for (uint32_t i = 0; i < s->reference.incident_count; i++) {
         const struct incident *in = &s->reference.incidents[i];
         bool back = in->subject.kind != SUBJECT_IDC || !s->idc_dead[in->subject.a];
-        if (!in->needs_approval || in->approved || !back) {
+        bool asked = in->needs_approval && !in->approved;
+        if (!back || !(asked || (busy && coin(s)))) {
             continue;
         }
         struct operator_record word = {.identity = "ann",
@@ -262,6 +322,7 @@ void world_tick(struct sim *s)
     for (uint16_t o = 0; o < s->fleet->idc_count && s->failure[0] == '\0'; o++) {
         probe_tick(s, o);
     }
+    zombies_tick(s);
     if (s->next_word_us <= s->now_us) {
         speak(s);
     }
