@@ -41,21 +41,19 @@ static void compress(struct sha256 *s, const uint8_t *p)
         uint32_t s1 = rotr(w[i - 2], 17) ^ rotr(w[i - 2], 19) ^ (w[i - 2] >> 10);
         w[i] = w[i - 16] + s0 + w[i - 7] + s1;
     }
-    uint32_t v[8];
-    memcpy(v, s->h, sizeof v);
-    for (unsigned i = 0; i < 64; i += 8) {
-        one_round(v, 0, K[i] + w[i]);
-        one_round(v, 1, K[i + 1] + w[i + 1]);
-        one_round(v, 2, K[i + 2] + w[i + 2]);
-        one_round(v, 3, K[i + 3] + w[i + 3]);
-        one_round(v, 4, K[i + 4] + w[i + 4]);
-        one_round(v, 5, K[i + 5] + w[i + 5]);
-        one_round(v, 6, K[i + 6] + w[i + 6]);
-        one_round(v, 7, K[i + 7] + w[i + 7]);
+    /* The working variables are the standard's, so that they stay in registers. */
+    uint32_t a = s->h[0], b = s->h[1], c = s->h[2], d = s->h[3];
+    uint32_t e = s->h[4], f = s->h[5], g = s->h[6], h = s->h[7];
+    for (size_t i = 0; i < 64; i++) {
+        uint32_t e1 = rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25);
+        uint32_t t1 = h + e1 + ((e & f) ^ (~e & g)) + K[i] + w[i];
+        uint32_t e0 = rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22);
+        uint32_t t2 = e0 + ((a & b) ^ (a & c) ^ (b & c));
+        h = g, g = f, f = e, e = d + t1;
+        d = c, c = b, b = a, a = t1 + t2;
     }
-    for (size_t i = 0; i < 8; i++) {
-        s->h[i] += v[i];
-    }
+    s->h[0] += a, s->h[1] += b, s->h[2] += c, s->h[3] += d;
+    s->h[4] += e, s->h[5] += f, s->h[6] += g, s->h[7] += h;
 }
 
 void sha256_init(struct sha256 *s)
@@ -69,6 +67,12 @@ void sha256_update(struct sha256 *s, const void *data, size_t len)
     const uint8_t *p = data;
     s->length += len;
     while (len > 0) {
+        if (s->fill == 0 && len >= sizeof s->block) {
+            compress(s, p); /* a whole block needs no copy */
+            p += sizeof s->block;
+            len -= sizeof s->block;
+            continue;
+        }
         size_t n = sizeof s->block - s->fill;
         n = n < len ? n : len;
         memcpy(s->block + s->fill, p, n);
