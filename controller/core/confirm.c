@@ -38,6 +38,15 @@ static enum health seen(const struct control *c, const struct diagnosis *d, cons
     return HEALTH_UNKNOWN;
 }
 
+/* Incidents for which plans move something. The others (an overload, a blind observer, an isolated
+ * IDC, a mere suspicion) may ride in the same record and prove nothing about its plan. */
+static bool moves_plans(const struct incident *n)
+{
+    bool kind = n->kind == INCIDENT_IDC_OUTAGE || n->kind == INCIDENT_GRAY_FAILURE ||
+                n->kind == INCIDENT_LINK_CUT;
+    return kind && n->state != INCIDENT_SUSPECTED;
+}
+
 /* Does what the decision held of this incident still hold? */
 static enum word weigh(const struct control *c, const struct diagnosis *d, const struct incident *n)
 {
@@ -54,7 +63,8 @@ static enum word weigh_all(const struct control *c, const struct diagnosis *d)
 {
     enum word all = WORD_STANDS;
     for (uint32_t i = 0; i < c->incident_count; i++) {
-        if (c->incidents[i].changed_offset == (uint64_t)c->unconfirmed) {
+        if (c->incidents[i].changed_offset == (uint64_t)c->unconfirmed &&
+            moves_plans(&c->incidents[i])) {
             enum word one = weigh(c, d, &c->incidents[i]);
             all = one > all ? one : all;
         }
