@@ -265,6 +265,8 @@ class Story:
         self.expect("every feature is back", lambda: not any(self.seen.features.values()), 30)
         self._steps(approved, victim)
         self.explain(witness)
+        done = self.lab.spillway.cli(witness, "history")
+        self.telling.quote("spillway history", done.stdout)
         self.rest(3)
 
     def _steps(self, approved, victim):
