@@ -12,10 +12,11 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#define DRAIN_US     (2 * US_PER_SEC)
-#define PUMP_US      ((int64_t)BUS_PUMP_MS * US_PER_MS)
-#define MIN_SLEEP_US 200 /* a deadline that has passed is met in the next turn, without spinning   \
-                          */
+#define DRAIN_US (2 * US_PER_SEC)
+#define PUMP_US  ((int64_t)BUS_PUMP_MS * US_PER_MS)
+#define MIN_SLEEP_US                                                                               \
+    200 /* a deadline that has passed is met in the next turn, without spinning                    \
+         */
 
 enum { FLUSH_MS = 1000 };
 
@@ -35,6 +36,13 @@ void daemon_set_timer(struct daemon *d)
     }
 }
 
+/* Nothing is in flight here, and somebody else leads: a yield may have to wait for the record in
+ * flight. */
+static bool is_drained(const struct daemon *d)
+{
+    return !actuators_busy(&d->actuators) && (d->replica == NULL || !replica_leads(d->replica));
+}
+
 /* What time asks for: the replica's deadline, the bus's pump, clients that wait, the end of a
  * drain. */
 static void run_due(struct daemon *d)
@@ -49,8 +57,7 @@ static void run_due(struct daemon *d)
         (void)sd_notify(0, "WATCHDOG=1");
     }
     control_socket_expire(d, now);
-    bool drained = !actuators_busy(&d->actuators) || mono_diff_us(now, d->stop_until) >= 0;
-    if (d->stopping && drained) {
+    if (d->stopping && (is_drained(d) || mono_diff_us(now, d->stop_until) >= 0)) {
         uv_stop(&d->loop);
     }
 }

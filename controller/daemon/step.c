@@ -5,6 +5,7 @@
  * transaction. */
 #include "daemon/daemon.h"
 
+#include "core/explain.h"
 #include "daemon/clock.h"
 #include "wire/record.h"
 
@@ -103,6 +104,19 @@ static void carry_out(struct daemon *d, const struct effect *e)
     }
 }
 
+/* A decision in people's words, on every replica (law 8). */
+static void log_decision(const struct daemon *d, const struct record *r, int64_t offset)
+{
+    char room[512];
+    struct text t = text_over(room, sizeof room);
+    if (r->kind == RECORD_DECIDE && replica_last_void(d->replica) == FOLD_ACCEPTED) {
+        explain_line(replica_control(d->replica)->fleet, r, offset, &t);
+        log_event(&d->log, LOG_INFO, LOG_CODE("decision"), LOG_INT("offset", offset),
+                  LOG_STR("purpose", decide_purpose_name(r->decide.purpose)),
+                  LOG_INT("generation", r->decide.generation), LOG_STR("what", room));
+    }
+}
+
 /* A record belongs into the journal once it is folded; a halted replica folds none. */
 static void keep_record(struct daemon *d, const struct record *r, int64_t offset,
                         const struct bytes *encoded)
@@ -119,6 +133,7 @@ static void keep_record(struct daemon *d, const struct record *r, int64_t offset
     }
     store_put_record(&d->store, offset, replica_last_void(d->replica), r->kind == RECORD_HEARTBEAT,
                      encoded->at, encoded->size);
+    log_decision(d, r, offset);
 }
 
 static void step(struct daemon *d, struct event *e, const struct bytes *encoded)

@@ -1,6 +1,7 @@
 /* store.c: gathering records, control state and downs into one journal transaction per wake. */
 #include "daemon/store.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -220,6 +221,7 @@ int store_commit(struct store *s, const struct control *control)
 
 int store_succeed(struct store *s, const char *path, const struct journal_identity *identity)
 {
+    assert(!s->open);
     char archive[4096];
     int n =
         snprintf(archive, sizeof archive, "%s.era-%llu", path, (unsigned long long)s->identity.era);

@@ -117,15 +117,20 @@ void stage_broker(struct stage *s)
     fclose(f);
 }
 
-void stage_append(struct stage *s, const void *bytes, size_t size)
+static struct bus *open_bus(struct stage *s)
 {
     char why[BUS_TEXT_SIZE];
     struct bus *bus = NULL;
     struct bus_config config = {.brokers = s->brokers, .client_id = "stage", .development = true};
     ck_assert_int_eq(bus_open(&config, &bus, why, sizeof why), OK);
-    ck_assert_int_eq(bus_append(bus, bytes, size), OK);
+    return bus;
+}
+
+/* Waits for the acknowledgement that is counted there. */
+static void settle(struct bus *bus, const uint64_t *counter)
+{
     struct bus_event e;
-    for (int waited = 0; bus_stats(bus)->appended == 0; waited += STEP_MS) {
+    for (int waited = 0; *counter == 0; waited += STEP_MS) {
         ck_assert_int_lt(waited, PATIENCE_MS);
         bus_pump(bus, now());
         while (bus_next(bus, &e) == 1) {
@@ -133,6 +138,20 @@ void stage_append(struct stage *s, const void *bytes, size_t size)
         pause_ms(STEP_MS);
     }
     bus_close(bus, 1000);
+}
+
+void stage_append(struct stage *s, const void *bytes, size_t size)
+{
+    struct bus *bus = open_bus(s);
+    ck_assert_int_eq(bus_append(bus, bytes, size), OK);
+    settle(bus, &bus_stats(bus)->appended);
+}
+
+void stage_report(struct stage *s, uint16_t partition, const void *bytes, size_t size)
+{
+    struct bus *bus = open_bus(s);
+    ck_assert_int_eq(bus_report(bus, partition, bytes, size), OK);
+    settle(bus, &bus_stats(bus)->reports_sent);
 }
 
 void stage_genesis(struct stage *s, uint8_t id, uint8_t predecessor, uint64_t era)

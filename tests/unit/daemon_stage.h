@@ -27,6 +27,9 @@ void stage_genesis(struct stage *s, uint8_t id, uint8_t predecessor, uint64_t er
 /* Appends bytes as they are. */
 void stage_append(struct stage *s, const void *bytes, size_t size);
 
+/* Sends a report's bytes to a partition. */
+void stage_report(struct stage *s, uint16_t partition, const void *bytes, size_t size);
+
 void stage_start(struct stage *s, int daemon);
 /* With a bound on the size of its files, as a full disk. */
 void stage_start_bounded(struct stage *s, int daemon, size_t bytes);

@@ -3,6 +3,7 @@
 #include "daemon_stage.h"
 #include "journal/journal.h"
 #include "wire/local.h"
+#include "wire/report.h"
 
 #include <check.h>
 #include <poll.h>
@@ -358,6 +359,67 @@ START_TEST(garbage_in_the_log_is_dropped)
 }
 END_TEST
 
+static const uint8_t secret[32] = "a secret that the probe also has";
+
+static void write_key(const char *id)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s.key", stage.dir, id);
+    FILE *f = fopen(path, "w");
+    ck_assert_ptr_nonnull(f);
+    fputs("YSBzZWNyZXQgdGhhdCB0aGUgcHJvYmUgYWxzbyBoYXM=\n", f);
+    ck_assert_int_eq(fclose(f), 0);
+    ck_assert_int_eq(chmod(path, 0600), 0);
+}
+
+/* Sends a report of beijing's probe to a partition, signed with this secret. */
+static void report(uint16_t partition, const uint8_t *key_bytes, uint64_t sequence)
+{
+    static struct target targets[REPORT_MAX_TARGETS];
+    static struct observation observations[REPORT_MAX_TARGETS];
+    static uint8_t bytes[REPORT_MAX_BYTES], fleet[256 * 1024];
+    int count = targets_for_idc(stage.fleet, 0, targets, REPORT_MAX_TARGETS);
+    ck_assert_int_gt(count, 0);
+    for (int i = 0; i < count; i++) {
+        observations[i] = (struct observation){.health = HEALTH_UP, .held_us = 1000000};
+    }
+    struct report r = {.observer = 0,
+                       .incarnation = 1,
+                       .sequence = sequence,
+                       .sent_us = (int64_t)sequence * 1000,
+                       .fleet = fleet_digest(stage.fleet, fleet, sizeof fleet),
+                       .count = (uint32_t)count,
+                       .observations = observations};
+    struct report_key key = {.id = "probe-beijing", .secret = key_bytes, .size = 32};
+    size_t size;
+    ck_assert_int_eq(report_encode(&r, &key, bytes, sizeof bytes, &size), OK);
+    stage_report(&stage, partition, bytes, size);
+}
+
+START_TEST(reports_are_verified)
+{
+    static const uint8_t wrong[32] = "a secret that nobody else knows.";
+    write_key("probe-beijing");
+    stage_genesis(&stage, 1, 0, 1);
+    stage_start(&stage, 0);
+    ck_assert_int_eq(stage_await_leader(&stage), 0);
+    report(0, wrong, 7); /* forged */
+    stage_await_number(&stage, 0, "counters.bad_reports", 1);
+    report(1, secret, 8); /* another observer's partition */
+    stage_await_number(&stage, 0, "counters.bad_reports", 2);
+    json_t *status = stage_status(&stage, 0);
+    json_t *seat = json_array_get(json_object_get(status, "observers"), 0);
+    ck_assert(json_is_false(json_object_get(seat, "seen")));
+    json_decref(status);
+    report(0, secret, 9);
+    stage_await_number(&stage, 0, "observers.0.sequence", 9);
+    report(0, secret, 8); /* replayed: history, not evidence */
+    report(0, secret, 10);
+    stage_await_number(&stage, 0, "observers.0.sequence", 10);
+    stage_await_number(&stage, 0, "counters.reports", 3);
+}
+END_TEST
+
 static int run(const char *a, const char *b, const char *c)
 {
     pid_t pid = fork();
@@ -411,6 +473,7 @@ static Suite *spillwayd_suite(void)
     tcase_add_test(t, another_log_is_refused_and_a_successor_is_followed);
     tcase_add_test(t, a_log_that_is_not_ours_is_refused);
     tcase_add_test(t, garbage_in_the_log_is_dropped);
+    tcase_add_test(t, reports_are_verified);
     suite_add_tcase(s, t);
     return s;
 }
