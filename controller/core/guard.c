@@ -83,7 +83,7 @@ static unsigned forbids_move(const struct check_run *g, uint16_t s, uint16_t fro
         logtime_diff_us(o->now, o->c->epoch_began) < o->f->policy.cold_start_us) {
         return GUARD_COLD_START;
     }
-    if (!is_rescue(g->purpose) && !o->usable[to]) {
+    if (!is_rescue(g->purpose) && !o->settled[to]) {
         return GUARD_RESTORE; /* still out, not approved, or not held for long enough */
     }
     return 0;

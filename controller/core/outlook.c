@@ -5,8 +5,8 @@
 
 size_t outlook_arena_size(const struct fleet *f)
 {
-    return (size_t)3 * f->entrance_count + (size_t)2 * f->link_count + f->idc_count +
-           (size_t)6 * 16;
+    return (size_t)4 * f->entrance_count + (size_t)2 * f->link_count + f->idc_count +
+           (size_t)7 * 16;
 }
 
 int outlook_new(const struct control *c, const struct diagnosis *d, struct logtime now,
@@ -17,11 +17,12 @@ int outlook_new(const struct control *c, const struct diagnosis *d, struct logti
     o.dead = ARENA_NEW(a, bool, f->entrance_count);
     o.out = ARENA_NEW(a, bool, f->entrance_count);
     o.usable = ARENA_NEW(a, bool, f->entrance_count);
+    o.settled = ARENA_NEW(a, bool, f->entrance_count);
     o.link_out = ARENA_NEW(a, bool, f->link_count);
     o.release = ARENA_NEW(a, bool, f->link_count);
     o.over_budget = ARENA_NEW(a, bool, f->idc_count);
-    if (o.dead == NULL || o.out == NULL || o.usable == NULL || o.link_out == NULL ||
-        o.release == NULL || o.over_budget == NULL) {
+    if (o.dead == NULL || o.out == NULL || o.usable == NULL || o.settled == NULL ||
+        o.link_out == NULL || o.release == NULL || o.over_budget == NULL) {
         return ERR_FULL;
     }
     *ret_o = o;
@@ -84,6 +85,7 @@ static void fill_entrance(struct outlook *o, const struct casebook *cases, uint1
     o->dead[e] = (idc_out && idc->health == HEALTH_DOWN && !o->over_budget[at->idc]) ||
                  (place_out && place->health == HEALTH_DOWN && idc->health != HEALTH_DOWN);
     o->usable[e] = !o->out[e] && seen_good(idc) && seen_good(place);
+    o->settled[e] = o->usable[e] && idc->rule == RULE_SEEN_GOOD && place->rule == RULE_SEEN_GOOD;
 }
 
 static void fill_link(struct outlook *o, const struct casebook *cases, uint16_t l)

@@ -102,7 +102,7 @@ static void walk_answer(struct walk *w, uint16_t s, uint16_t v)
         if (slot_equal(a->slots[i], wanted) || wanted.entrance == FLEET_NONE) {
             continue;
         }
-        if (!w->o->usable[wanted.entrance]) {
+        if (!w->o->settled[wanted.entrance]) {
             w->blocked++;
             continue;
         }

@@ -169,6 +169,25 @@ START_TEST(dies_again_while_recovering)
 }
 END_TEST
 
+/* A blip on the way back, too short to be a death, starts the hold-down anew. */
+START_TEST(a_blip_on_the_way_back)
+{
+    struct world *w = three();
+    kill_beijing(w);
+    world_run(w, 5 * S, 100 * MS, 1);
+    w->idc_dead[BEIJING] = false;
+    world_run(w, 10 * S, 100 * MS, 2);
+    world_approve(w, world_incident(w, INCIDENT_IDC_OUTAGE, BEIJING, 0)->id);
+    ck_assert_int_eq(world_tick(w, 100 * MS), DECIDE_RESTORE);
+    w->idc_dead[BEIJING] = true;
+    world_run(w, 1 * S, 100 * MS, 0);
+    w->idc_dead[BEIJING] = false;
+    ck_assert_uint_eq(world_run(w, 5 * S, 100 * MS, 0), 0);
+    ck_assert_int_eq(world_tick(w, 100 * MS), DECIDE_RESTORE);
+    world_free(w);
+}
+END_TEST
+
 /* A second death during a restore comes first, and the returning IDC may receive. */
 START_TEST(second_disaster_pre_empts)
 {
@@ -368,6 +387,7 @@ int main(void)
     tcase_add_test(t, stateful_stays);
     tcase_add_test(t, restore_is_harder);
     tcase_add_test(t, dies_again_while_recovering);
+    tcase_add_test(t, a_blip_on_the_way_back);
     tcase_add_test(t, second_disaster_pre_empts);
     tcase_add_test(t, fail_static);
     tcase_add_test(t, blips_leave_no_record);
