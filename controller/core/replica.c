@@ -143,7 +143,7 @@ static void take_digest(struct replica *r)
  * not effective") and it does not wait for a confirmation. GENESIS was a person's word. */
 static bool plan_is_effective(const struct control *c)
 {
-    return c->unconfirmed < 0 && (c->plan_offset == 0 || c->leader_newest > c->plan_offset);
+    return c->unconfirmed < 0 && (c->plan_offset == 0 || c->plan_followed);
 }
 
 static void adopt_plan(struct replica *r, struct mono now)

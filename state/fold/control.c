@@ -104,6 +104,7 @@ static void head_codec(struct codec *c, struct control *k)
     }
     k->plan_purpose = (enum decide_purpose)purpose;
     codec_i64(c, &k->unconfirmed);
+    codec_bool(c, &k->plan_followed);
     codec_i64(c, &k->snapshot);
 }
 

@@ -133,6 +133,10 @@ static int leader_word(struct control *c, const struct record *r, int64_t offset
     } else {
         c->snapshot = offset;
     }
+    /* A record that its writer made before it had read the plan says nothing about it: on the
+     * return of a bus, a late decision and the heartbeat that gave it up may come one behind the
+     * other. */
+    c->plan_followed = c->plan_offset != offset && (c->plan_followed || r->base >= c->plan_offset);
     advance_time(c, r);
     c->leader.sequence = r->writer.sequence;
     c->leader_newest = offset;

@@ -67,6 +67,7 @@ struct control {
     enum decide_purpose plan_purpose; /* of that record; DECIDE_NOTE for GENESIS */
     int64_t unconfirmed; /* offset of a plan that the leader found without a STEP and has to confirm
                             or take back before anyone acts on it; -1 for none */
+    bool plan_followed;  /* the leader wrote again after it had folded that plan */
     int64_t snapshot;    /* -1 for none */
 
     struct fleet *fleet; /* in the arena it was loaded with */

@@ -515,6 +515,26 @@ START_TEST(a_plan_with_a_step_needs_no_confirmation)
 }
 END_TEST
 
+START_TEST(only_a_word_of_somebody_who_had_read_the_plan_follows_it)
+{
+    struct change ch;
+    struct record r = demotion(2, &ch), gave_up = beat(3);
+    ck_assert_int_eq(put(&r), FOLD_ACCEPTED);
+    ck_assert(!w->control.plan_followed);
+    ck_assert_int_eq(put(&gave_up), FOLD_ACCEPTED); /* its base lies before the decision */
+    ck_assert(!w->control.plan_followed);
+    r = outcome_by(0, 1, ACTUATOR_FEATURES, 0);
+    ck_assert_int_eq(put(&r), FOLD_ACCEPTED);
+    r = claim_by(1);
+    ck_assert_int_eq(put(&r), FOLD_ACCEPTED);
+    ck_assert(!w->control.plan_followed);
+    r = beat(2);
+    r.writer = (struct writer){1, 101, 2};
+    ck_assert_int_eq(put(&r), FOLD_ACCEPTED);
+    ck_assert(w->control.plan_followed);
+}
+END_TEST
+
 /* The state that comes back from its bytes. */
 static struct control reread(uint8_t **ret_bytes, void **ret_room)
 {
@@ -654,6 +674,7 @@ static void add_rules(TCase *t)
     tcase_add_test(t, steps_speak_only_of_what_their_writer_can_know);
     tcase_add_test(t, a_new_leader_has_to_confirm_a_plan_without_a_step);
     tcase_add_test(t, a_plan_with_a_step_needs_no_confirmation);
+    tcase_add_test(t, only_a_word_of_somebody_who_had_read_the_plan_follows_it);
 }
 
 static void add_states(TCase *t)
