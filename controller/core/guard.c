@@ -73,6 +73,11 @@ static unsigned forbids_move(const struct check_run *g, uint16_t s, uint16_t fro
     if ((from != FLEET_NONE && held(o->c, from)) || (to != FLEET_NONE && held(o->c, to))) {
         return GUARD_HOLD;
     }
+#ifdef SPILLWAY_BUG_NEVER_LAST
+    if (to == FLEET_NONE) {
+        return 0;
+    }
+#endif
     if (to == FLEET_NONE) {
         return GUARD_NEVER_LAST;
     }
@@ -106,6 +111,9 @@ static uint32_t slots_moved(const struct answer *from, const struct answer *to)
 
 static bool answer_empty(const struct answer *a)
 {
+#ifdef SPILLWAY_BUG_NEVER_LAST
+    return false;
+#endif
     return answer_slots_of(a, FLEET_NONE) == a->count;
 }
 

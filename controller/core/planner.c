@@ -281,6 +281,9 @@ static void relax(struct planner *p, struct plan *plan, uint16_t s)
 /* What could not be filled gets back what it had (fail static). */
 static void keep_pending(const struct planner *p, struct plan *plan, uint16_t s)
 {
+#ifdef SPILLWAY_BUG_NEVER_LAST
+    return;
+#endif
     for (uint16_t v = 0; v < p->f->view_count; v++) {
         struct answer *a = plan_answer(plan, s, v);
         for (uint8_t i = 0; i < a->count; i++) {
@@ -327,6 +330,9 @@ static bool choose_ranks(struct planner *p, uint16_t s, uint16_t v)
     uint16_t preferred =
         f->views[v].prefer_count < f->idc_count ? f->views[v].prefer_count : f->idc_count;
     p->ranks[v] = first_rank(p, s, v, preferred) != FLEET_NONE ? preferred : f->idc_count;
+#ifdef SPILLWAY_BUG_NEVER_LAST
+    return true;
+#endif
     return first_rank(p, s, v, p->ranks[v]) != FLEET_NONE;
 }
 

@@ -119,6 +119,27 @@ static void draw_doom(struct sim *s, uint16_t i)
 #endif
 }
 
+/* NULL: the trace says it elsewhere. */
+static const char *notice_text(enum notice n)
+{
+    switch (n) {
+    case NOTICE_HALTED: return "halts";
+    case NOTICE_RESUMED: return "acts again";
+    case NOTICE_CLAIMED: return "claims";
+    case NOTICE_LEADING: return "leads";
+    case NOTICE_LOST_LEAD: return "leads no more";
+    case NOTICE_VOID_DECISION: return "decided in vain";
+    case NOTICE_FENCE_SPLIT: return "finds a split fence";
+    case NOTICE_HELD: return "finds a hold";
+    case NOTICE_BUS_LOST: return "cannot read the log";
+    case NOTICE_BUS_BACK: return "reads the log again";
+    case NOTICE_DECIDED:
+    case NOTICE_INCIDENT:
+    case NOTICE_REPORT_DROPPED: return NULL;
+    }
+    return NULL;
+}
+
 static void carry_out_one(struct sim *s, uint16_t i, uint32_t k)
 {
     struct node *n = &s->nodes[i];
@@ -149,8 +170,10 @@ static void carry_out_one(struct sim *s, uint16_t i, uint32_t k)
             sim_fail(s, "node %u halted at %lld: %d", i, (long long)e->notice.offset,
                      e->notice.status);
         }
-        sim_trace(s, "node %u notice %d offset %lld", i, (int)e->notice.notice,
-                  (long long)e->notice.offset);
+        if (notice_text(e->notice.notice) != NULL) {
+            sim_trace(s, "node %u %s at record %lld", i, notice_text(e->notice.notice),
+                      (long long)e->notice.offset);
+        }
         return;
     case EFFECT_REPLY:
     case EFFECT_REREAD: return;

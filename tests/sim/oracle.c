@@ -56,9 +56,11 @@ static bool was_dead(const struct sim *s, uint16_t idc)
            (s->idc_died_us[idc] > 0 && s->now_us - s->idc_back_us[idc] < DEAD_US);
 }
 
+/* Well for so long, or it was until a moment ago. */
 static bool well_for(const struct sim *s, uint16_t idc, int64_t us)
 {
-    return !s->idc_dead[idc] && (s->idc_died_us[idc] == 0 || s->now_us - s->idc_back_us[idc] >= us);
+    bool gone = s->idc_dead[idc] && s->now_us - s->idc_died_us[idc] >= DEAD_US;
+    return !gone && (s->idc_well_us[idc] == 0 || s->now_us - s->idc_well_us[idc] >= us);
 }
 
 /* Laws 1, 2: a rescue takes from what is dead. Law 7: a restore gives to what has been well. */
@@ -188,10 +190,10 @@ void oracle_record(struct sim *s, const struct record *r, int64_t offset)
     }
     account(s, r, offset, why);
     s->digests[offset] = control_digest(&s->reference, s->digest_memory, s->digest_size);
-    sim_trace(s, "record %lld %s of %u epoch %llu: %s%s", (long long)offset,
-              record_kind_name(r->kind), r->writer.replica, (unsigned long long)r->epoch,
-              fold_void_name(why),
-              r->kind == RECORD_DECIDE ? decide_purpose_name(r->decide.purpose) : "");
+    sim_trace(s, "record %lld %s%s%s of node %u epoch %llu: %s", (long long)offset,
+              record_kind_name(r->kind), r->kind == RECORD_DECIDE ? " " : "",
+              r->kind == RECORD_DECIDE ? decide_purpose_name(r->decide.purpose) : "",
+              r->writer.replica, (unsigned long long)r->epoch, fold_void_name(why));
     if (s->reference.plan.fence.generation != generation) {
         set_plan(s, offset);
         if (!s->swarm.disasters) {
@@ -261,12 +263,21 @@ static void check_fence(struct sim *s, const char *what, uint16_t i, const struc
     *before = *now;
 }
 
+static unsigned used_slots(const struct answer *a)
+{
+    unsigned used = 0;
+    for (uint8_t i = 0; i < a->count; i++) {
+        used += a->slots[i].entrance != FLEET_NONE ? 1 : 0;
+    }
+    return used;
+}
+
 static void check_server(struct sim *s, uint16_t i)
 {
     struct virtual_server *v = &s->servers[i];
     check_fence(s, "DNS server", i, &v->fence, &v->before);
     for (size_t k = 0; k < (size_t)s->fleet->service_count * s->fleet->view_count; k++) {
-        if (v->answers[k].count == 0 && s->initial.answers[k].count > 0) {
+        if (used_slots(&v->answers[k]) == 0 && used_slots(&s->initial.answers[k]) > 0) {
             sim_fail(s, "law 5: DNS server %u has an empty answer", i);
         }
     }

@@ -160,7 +160,9 @@ struct sim {
     struct virtual_features features[SIM_MAX_IDCS];
     /* The truth. */
     bool idc_dead[SIM_MAX_IDCS], link_cut[SIM_MAX_LINKS];
-    int64_t idc_died_us[SIM_MAX_IDCS], idc_back_us[SIM_MAX_IDCS], link_back_us[SIM_MAX_LINKS];
+    int64_t idc_died_us[SIM_MAX_IDCS], idc_back_us[SIM_MAX_IDCS]; /* back: also when it will be */
+    int64_t idc_well_us[SIM_MAX_IDCS];                            /* since then; 0: always */
+    int64_t link_back_us[SIM_MAX_LINKS];
     int64_t probe_back_us[SIM_MAX_IDCS], server_back_us[SIM_MAX_SERVERS];
     int64_t next_fault_us, next_word_us;
     /* The oracle's own fold of the log. */

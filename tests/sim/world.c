@@ -244,6 +244,7 @@ static void one_fault(struct sim *s)
     case 6:
         if (w->link_cuts) {
             s->link_cut[l] = true;
+            sim_trace(s, "link %s is cut", s->fleet->links[l].name);
             s->link_back_us[l] = soon(s, 10 * US_PER_SEC);
         }
         return;
@@ -261,7 +262,7 @@ static void repair(struct sim *s, bool all)
         if (s->idc_dead[i] && (all || s->idc_back_us[i] <= s->now_us)) {
             sim_trace(s, "IDC %u is back", i);
             s->idc_dead[i] = false;
-            s->idc_back_us[i] = s->now_us;
+            s->idc_back_us[i] = s->idc_well_us[i] = s->now_us;
         }
         if (all || s->probe_back_us[i] <= s->now_us) {
             s->probes[i].silent = s->probes[i].blind = false;
