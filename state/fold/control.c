@@ -116,6 +116,16 @@ static void hold_codec(struct codec *c, struct hold *h)
     codec_string(c, h->reason, sizeof h->reason);
 }
 
+/* The ring fills from its start; every heartbeat is hashed, so what is empty is left out. */
+static uint32_t requests_used(const struct control *k)
+{
+    uint32_t n = 0;
+    while (n < CONTROL_MAX_REQUESTS && k->requests[n].offset != 0) {
+        n++;
+    }
+    return n;
+}
+
 static void lists_codec(struct codec *c, struct control *k)
 {
     codec_u32(c, &k->next_incident);
@@ -128,8 +138,10 @@ static void lists_codec(struct codec *c, struct control *k)
         hold_codec(c, &k->holds[i]);
     }
     codec_i64(c, &k->last_restore.us);
+    uint32_t requests = requests_used(k);
     codec_count(c, &k->request_next, CONTROL_MAX_REQUESTS - 1);
-    for (uint32_t i = 0; i < CONTROL_MAX_REQUESTS; i++) {
+    codec_count(c, &requests, CONTROL_MAX_REQUESTS);
+    for (uint32_t i = 0; i < requests && c->status == OK; i++) {
         codec_bytes(c, k->requests[i].id.bytes, sizeof k->requests[i].id.bytes);
         status_codec(c, &k->requests[i].status);
         codec_u64(c, &k->requests[i].offset);
