@@ -140,7 +140,7 @@ class Bench:
                 if victim in self.seen.idcs_of(self.seen.dns.get((server, n)))]
 
     def idc(self):
-        """An IDC loses power. Detection, confirmation, decision and DNS are told apart by the leader's own log."""
+        """An IDC loses power. Detection, confirmation, decision and DNS are told apart by the daemons' own logs."""
         software = {s["name"]: ("knot", "bind")[i % 2] for i, s in enumerate(self.fleet.dns_servers)}
         for _ in range(self.samples):
             leader, victim = self._roles()
@@ -157,30 +157,30 @@ class Bench:
             for server, times in right.items():
                 self.note(f"IDC dead -> first correct answer, {software[server]}", min(times))
                 self.note(f"IDC dead -> every answer correct, {software[server]}", max(times))
-            self._breakdown(leader, before, {s: min(t) for s, t in right.items()}, software)
+            self._breakdown(victim, before, {s: min(t) for s, t in right.items()}, software)
             self._restore(leader, victim, whole)
 
-    def _breakdown(self, leader, before, right, software):
-        decided = self._decided_at(leader, before)
-        if decided is None:
+    def _breakdown(self, victim, before, right, software):
+        """detection + confirmation + DNS = the whole; their borders are lines in the live daemons' own logs."""
+        live = [i["name"] for i in self.fleet.idcs if i["name"] != victim]
+        seen_down = self._first_line([f"probe-{i}" for i in live], before, r"event=(link|target)-changed .*health=down")
+        decided = self._first_line([f"spillwayd-{i}" for i in live], before, r"event=decision .*purpose=rescue")
+        if seen_down is None or decided is None:
             return
-        confirm = self.fleet.policy_s("confirmation")
-        self.note("  confirmation window (stated)", confirm)
-        self.note("  detection and decision: fault -> decided, less the window", decided - before - confirm)
+        self.note("  detection: fault -> first probe says down", seen_down - before)
+        self.note("  confirmation and decision: -> rescue committed", decided - seen_down)
         for server, t in right.items():
-            self.note(f"  decided -> first correct answer, {software[server]}", before + t - decided)
+            self.note(f"  DNS: rescue committed -> first correct answer, {software[server]}", before + t - decided)
 
-    def _decided_at(self, leader, after):
-        """CLOCK_MONOTONIC of the leader's first rescue after an instant, from its log's wall time."""
-        offset = time.time() - time.monotonic()
-        with open(self.lab.processes.log_path(f"spillwayd-{leader}"), encoding="utf-8", errors="replace") as log:
-            for line in log:
-                found = re.match(r"ts=(\S+)Z .*event=decided .*", line)
-                if found and "rescue" in line:
-                    t = wall(found.group(1)) - offset
-                    if t > after:
-                        return t
-        return None
+    def _first_line(self, processes, after, pattern):
+        """CLOCK_MONOTONIC of the first log line of any of the processes that matches, after an instant; or None."""
+        offset, found = time.time() - time.monotonic(), []
+        for name in processes:
+            with open(self.lab.processes.log_path(name), encoding="utf-8", errors="replace") as log:
+                times = [wall(line[3:line.index("Z")]) - offset for line in log
+                         if line.startswith("ts=") and re.search(pattern, line)]
+            found += [t for t in times if t > after][:1]
+        return min(found, default=None)
 
     def _restore(self, leader, victim, whole):
         self.lab.faults.repair("idc-dead", [victim])

@@ -38,7 +38,8 @@ class Lab:
     def up(cls, run_dir, fleet_path, build, scale, software, with_spillway):
         """Brings a lab up; takes down what it brought up when that fails."""
         if existing() or os.path.exists(os.path.join(run_dir, MARK)):
-            raise LabError(f"there is a lab already ({', '.join(existing()) or run_dir}); lab.py down removes it")
+            raise LabError(f"there is a lab already ({', '.join(existing()) or run_dir});\n"
+                           "`sh runbooks/quickstart --down` removes it")
         lab = cls(run_dir)
         lab._assemble(os.path.abspath(fleet_path), build, scale)
         lab._make_run_dir()
