@@ -1,0 +1,683 @@
+/* test_replica.c: the replica's protocol, part by part and as a whole: who leads, what is acted
+ * upon when, next hops, evidence, digests (PROTOCOL.md). */
+#include "core_world.h"
+
+#include "core/act.h"
+#include "core/agree.h"
+#include "core/confirm.h"
+#include "core/intake.h"
+#include "core/replica.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LEASE  (w->fleet->policy.lease_us)
+#define T(sec) ((struct mono){(int64_t)((sec)*1000000)})
+
+static struct world *w; /* a fleet, and GENESIS and a claim of replica 0 folded */
+static struct effect effects[REPLICA_MAX_EFFECTS];
+static int effect_count;
+static struct replica *replica;
+static void *memory;
+static struct mono now;
+
+/* Replica 1 goes on from that control state, at time 0. */
+static void setup(void)
+{
+    w = world_of_yaml(FLEETS "/three-idc.yaml");
+    size_t size = replica_size(w->fleet);
+    memory = aligned_alloc(16, (size + 15) / 16 * 16);
+    ck_assert_ptr_nonnull(memory);
+    struct replica_config config = {
+        .replica = 1, .incarnation = 42, .seed = 7, .candidate = true, .version = 1};
+    now = T(0);
+    ck_assert_int_eq(replica_new(memory, size, &config, &w->control, now, &replica), OK);
+}
+
+static void teardown(void)
+{
+    free(memory);
+    world_free(w);
+}
+
+static void step(struct event e)
+{
+    e.now = now;
+    effect_count = replica_step(replica, &e, effects, REPLICA_MAX_EFFECTS);
+    ck_assert_int_ge(effect_count, 0);
+}
+
+static void at_end(void)
+{
+    step((struct event){.kind = EVENT_LOG_END});
+}
+
+static void tick(void)
+{
+    step((struct event){.kind = EVENT_TICK});
+}
+
+static const struct effect *find(enum effect_kind kind)
+{
+    for (int i = 0; i < effect_count; i++) {
+        if (effects[i].kind == kind) {
+            return &effects[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct record *appended(enum record_kind kind)
+{
+    for (int i = 0; i < effect_count; i++) {
+        if (effects[i].kind == EFFECT_APPEND && effects[i].append.kind == kind) {
+            return &effects[i].append;
+        }
+    }
+    return NULL;
+}
+
+static bool noticed(enum notice n)
+{
+    bool found = false;
+    for (int i = 0; i < effect_count; i++) {
+        found = found || (effects[i].kind == EFFECT_NOTICE && effects[i].notice.notice == n);
+    }
+    return found;
+}
+
+static struct record by(enum record_kind kind, uint16_t writer, uint64_t incarnation,
+                        uint64_t sequence)
+{
+    const struct control *c = replica_control(replica);
+    struct record r;
+    memset(&r, 0, sizeof r);
+    r.kind = kind;
+    r.log_id = c->log_id;
+    r.writer = (struct writer){writer, incarnation, sequence};
+    r.epoch = c->epoch;
+    r.base = c->applied;
+    r.log_time = c->log_time;
+    return r;
+}
+
+static void read_record(const struct record *r)
+{
+    struct event e = {.kind = EVENT_RECORD};
+    e.record.record = r;
+    e.record.offset = replica_control(replica)->applied + 1;
+    step(e);
+}
+
+static struct digest digest_of_replica(void)
+{
+    const struct control *c = replica_control(replica);
+    size_t size = control_digest_size(c);
+    uint8_t *room = malloc(size);
+    ck_assert_ptr_nonnull(room);
+    struct digest d = control_digest(c, room, size);
+    free(room);
+    return d;
+}
+
+static struct record beat_of_0(uint64_t sequence)
+{
+    struct record r = by(RECORD_HEARTBEAT, 0, 1, sequence);
+    r.heartbeat.control = digest_of_replica();
+    r.heartbeat.snapshot = -1;
+    return r;
+}
+
+/* Replica 1 becomes the leader of epoch 2, at the log's end. */
+static void lead_now(void)
+{
+    at_end();
+    const struct record *claim = NULL;
+    for (int i = 0; i < 400 && claim == NULL; i++) {
+        now = mono_add(now, 10 * US_PER_MS);
+        tick();
+        claim = appended(RECORD_CLAIM);
+    }
+    ck_assert_ptr_nonnull(claim);
+    struct record copy = *claim;
+    read_record(&copy);
+    at_end();
+    ck_assert(replica_leads(replica));
+}
+
+/* --- Who leads ----------------------------------------------------------------------------------
+ */
+
+START_TEST(claims_after_a_lease_and_a_delay_and_not_before)
+{
+    at_end();
+    now = mono_add(now, LEASE - 1);
+    tick();
+    ck_assert_ptr_null(appended(RECORD_CLAIM));
+    struct record beat = beat_of_0(2);
+    read_record(&beat); /* the leader lives: the lease begins anew */
+    at_end();
+    now = mono_add(now, LEASE - 1);
+    tick();
+    ck_assert_ptr_null(appended(RECORD_CLAIM));
+    now = mono_add(now, LEASE + 1);
+    tick();
+    const struct record *claim = appended(RECORD_CLAIM);
+    ck_assert_ptr_nonnull(claim);
+    ck_assert_int_eq(claim->claim.names, replica_control(replica)->leader_newest);
+    ck_assert_uint_eq(claim->epoch, 2);
+}
+END_TEST
+
+START_TEST(claims_nothing_while_the_log_is_away_or_not_read_to_its_end)
+{
+    now = T(10);
+    tick();
+    ck_assert_ptr_null(appended(RECORD_CLAIM)); /* never at the end yet */
+    at_end();
+    step((struct event){.kind = EVENT_LOG_LOST});
+    now = T(20);
+    tick();
+    ck_assert_ptr_null(appended(RECORD_CLAIM));
+    step((struct event){.kind = EVENT_STOP});
+    at_end();
+    now = T(30);
+    tick();
+    ck_assert_ptr_null(appended(RECORD_CLAIM)); /* who would have to yield does not claim */
+}
+END_TEST
+
+START_TEST(a_leader_beats_four_times_a_lease_one_record_at_a_time)
+{
+    lead_now();
+    uint32_t beats = 0;
+    for (int64_t us = 0; us < 4 * LEASE; us += 5 * US_PER_MS) {
+        now = mono_add(now, 5 * US_PER_MS);
+        tick();
+        if (appended(RECORD_HEARTBEAT) != NULL) {
+            struct record r = *appended(RECORD_HEARTBEAT);
+            read_record(&r);
+            at_end();
+            beats++;
+        }
+    }
+    ck_assert_uint_ge(beats, 15);
+    ck_assert_uint_le(beats, 17);
+}
+END_TEST
+
+START_TEST(resends_the_same_record_and_after_two_leases_the_next_sequence)
+{
+    lead_now();
+    now = mono_add(now, LEASE / 4);
+    tick();
+    ck_assert_ptr_nonnull(appended(RECORD_HEARTBEAT));
+    struct record first = *appended(RECORD_HEARTBEAT);
+    now = mono_add(now, LEASE / 2);
+    tick();
+    ck_assert_ptr_nonnull(appended(RECORD_HEARTBEAT));
+    ck_assert_uint_eq(appended(RECORD_HEARTBEAT)->writer.sequence, first.writer.sequence);
+    ck_assert_int_eq(appended(RECORD_HEARTBEAT)->base, first.base);
+    now = mono_add(now, 2 * LEASE);
+    tick();
+    ck_assert_ptr_nonnull(appended(RECORD_HEARTBEAT));
+    ck_assert_uint_gt(appended(RECORD_HEARTBEAT)->writer.sequence, first.writer.sequence);
+}
+END_TEST
+
+START_TEST(a_stopping_leader_yields_at_once)
+{
+    lead_now();
+    step((struct event){.kind = EVENT_STOP});
+    ck_assert_ptr_nonnull(appended(RECORD_HEARTBEAT));
+    ck_assert(appended(RECORD_HEARTBEAT)->heartbeat.yield);
+}
+END_TEST
+
+START_TEST(log_time_is_the_newest_record_and_the_clock_since)
+{
+    struct logtime begin = replica_log_time(replica, now);
+    ck_assert_int_eq(begin.us, w->control.log_time.us); /* nothing is added for a time not lived */
+    now = T(2);
+    ck_assert_int_eq(replica_log_time(replica, now).us, begin.us + 2 * US_PER_SEC);
+    struct record beat = beat_of_0(2);
+    beat.log_time.us = begin.us + 5 * US_PER_SEC;
+    read_record(&beat);
+    ck_assert_int_eq(replica_log_time(replica, now).us, begin.us + 5 * US_PER_SEC);
+}
+END_TEST
+
+/* --- What is acted upon -------------------------------------------------------------------------
+ */
+
+static struct change lowered;
+
+/* A decision of leader 0 that demotes one tier in the region of IDC 1. */
+static struct record demotion(uint64_t sequence)
+{
+    const struct plan *p = &replica_control(replica)->plan;
+    uint16_t region = w->fleet->idcs[1].region;
+    uint8_t *limit = plan_tier_limit(p, region, 0);
+    struct record r = by(RECORD_DECIDE, 0, 1, sequence);
+    lowered = (struct change){.kind = CHANGE_TIER, .a = region, .b = 0};
+    lowered.tier.from = *limit;
+    lowered.tier.to = (uint8_t)(*limit - 1);
+    *limit = lowered.tier.to;
+    r.decide.plan_digest = plan_digest(p);
+    *limit = lowered.tier.from;
+    r.decide.purpose = DECIDE_SHED;
+    r.decide.generation = p->fence.generation + 1;
+    r.decide.changes = &lowered;
+    r.decide.change_count = 1;
+    return r;
+}
+
+static void features_end(int status)
+{
+    struct event e = {.kind = EVENT_OUTCOME};
+    e.outcome.actuator = ACTUATOR_FEATURES;
+    e.outcome.target = 1;
+    e.outcome.fence = replica_acting(replica);
+    e.outcome.status = status;
+    step(e);
+}
+
+/* Leader 0 is heard, its plan is in the feature file. */
+static void quiet(void)
+{
+    at_end();
+    ck_assert_ptr_nonnull(find(EFFECT_FEATURES));
+    features_end(OK);
+    struct record beat = beat_of_0(2);
+    read_record(&beat);
+    at_end();
+}
+
+START_TEST(a_timely_decision_is_acted_upon_at_once)
+{
+    quiet();
+    now = mono_add(now, LEASE);
+    struct record r = demotion(3);
+    read_record(&r);
+    ck_assert_ptr_nonnull(find(EFFECT_FEATURES));
+    ck_assert_uint_eq(find(EFFECT_FEATURES)->features.fence.generation, r.decide.generation);
+}
+END_TEST
+
+START_TEST(a_late_decision_waits_for_a_word_of_somebody_who_knew_it)
+{
+    at_end();
+    struct record gave_up = beat_of_0(4);
+    now = mono_add(now, 2 * LEASE + 1);
+    struct record r = demotion(3);
+    read_record(&r);
+    at_end();
+    ck_assert_uint_lt(replica_acting(replica).generation, r.decide.generation);
+    read_record(&gave_up);
+    at_end();
+    ck_assert_uint_lt(replica_acting(replica).generation, r.decide.generation);
+    struct record beat = beat_of_0(5);
+    read_record(&beat);
+    ck_assert_uint_eq(replica_acting(replica).generation, r.decide.generation);
+}
+END_TEST
+
+START_TEST(a_failed_push_is_retried_later_and_later)
+{
+    quiet();
+    struct record r = demotion(3);
+    read_record(&r);
+    ck_assert_ptr_nonnull(find(EFFECT_FEATURES));
+    int64_t last_us = 0;
+    for (int i = 0; i < 10; i++) {
+        features_end(ERR_IO);
+        struct mono failed = now;
+        while (find(EFFECT_FEATURES) == NULL) {
+            now = mono_add(now, 50 * US_PER_MS);
+            tick();
+            ck_assert_int_lt(mono_diff_us(now, failed), 11 * US_PER_SEC);
+        }
+        ck_assert_int_ge(mono_diff_us(now, failed), last_us);
+        last_us = mono_diff_us(now, failed);
+    }
+    ck_assert_int_ge(last_us, 9 * US_PER_SEC);
+}
+END_TEST
+
+START_TEST(an_outcome_is_told_until_it_is_read_back)
+{
+    quiet();
+    struct record r = demotion(3);
+    read_record(&r);
+    features_end(OK);
+    at_end();
+    struct record told = {.kind = RECORD_GENESIS};
+    for (int i = 0; i < 3; i++) {
+        now = mono_add(now, LEASE);
+        tick();
+        for (int k = 0; k < effect_count; k++) {
+            const struct record *a = &effects[k].append;
+            if (effects[k].kind == EFFECT_APPEND && a->kind == RECORD_STEP &&
+                a->step.kind == STEP_OUTCOME && a->step.actuator == ACTUATOR_FEATURES) {
+                told = *a;
+            }
+        }
+    }
+    ck_assert_int_eq(told.kind, RECORD_STEP);
+    read_record(&told);
+    at_end();
+    ck_assert_uint_eq(replica_control(replica)->features[1].generation, r.decide.generation);
+    now = mono_add(now, 2 * LEASE);
+    tick();
+    for (int k = 0; k < effect_count; k++) {
+        ck_assert(effects[k].kind != EFFECT_APPEND || effects[k].append.kind != RECORD_STEP ||
+                  effects[k].append.step.kind != STEP_OUTCOME ||
+                  effects[k].append.step.actuator != ACTUATOR_FEATURES);
+    }
+}
+END_TEST
+
+/* --- Halting ------------------------------------------------------------------------------------
+ */
+
+static void alive_of(uint16_t replica_id, uint64_t sequence, const struct digest *d)
+{
+    struct record r = by(RECORD_STEP, replica_id, 5, sequence);
+    r.step.kind = STEP_ALIVE;
+    r.step.version = 1;
+    r.step.alive_base = replica_control(replica)->applied;
+    r.step.control = *d;
+    read_record(&r);
+}
+
+START_TEST(a_digest_that_differs_from_the_leaders_halts_until_a_majority_agrees)
+{
+    int64_t offset;
+    at_end();
+    struct record beat = beat_of_0(2);
+    beat.heartbeat.control.bytes[0] ^= 1;
+    read_record(&beat);
+    ck_assert(noticed(NOTICE_HALTED));
+    ck_assert_ptr_nonnull(replica_halted(replica, &offset));
+    now = T(10);
+    tick();
+    ck_assert_ptr_null(appended(RECORD_CLAIM));
+    struct digest own = digest_of_replica();
+    alive_of(2, 1, &own); /* two of three agree: it is the leader who is wrong */
+    ck_assert(noticed(NOTICE_RESUMED));
+    ck_assert_ptr_null(replica_halted(replica, &offset));
+}
+END_TEST
+
+START_TEST(a_leader_in_the_minority_halts_and_yields)
+{
+    lead_now();
+    struct digest other = digest_of_replica();
+    other.bytes[0] ^= 1;
+    alive_of(0, 1, &other);
+    int64_t offset;
+    ck_assert_ptr_null(replica_halted(replica, &offset));
+    other = digest_of_replica();
+    other.bytes[0] ^= 1;
+    alive_of(2, 1, &other);
+    ck_assert_ptr_nonnull(replica_halted(replica, &offset));
+    now = mono_add(now, LEASE);
+    at_end();
+    ck_assert_ptr_nonnull(appended(RECORD_HEARTBEAT));
+    ck_assert(appended(RECORD_HEARTBEAT)->heartbeat.yield);
+}
+END_TEST
+
+START_TEST(a_broken_record_halts_until_an_operator_skips_it)
+{
+    int64_t offset = -1;
+    at_end();
+    struct record r = demotion(2);
+    r.decide.plan_digest.bytes[0] ^= 1;
+    read_record(&r);
+    ck_assert(noticed(NOTICE_HALTED));
+    ck_assert_ptr_nonnull(replica_halted(replica, &offset));
+    ck_assert_int_eq(offset, 2);
+    struct record beat = beat_of_0(3);
+    read_record(&beat); /* is looked at and not folded */
+    ck_assert_int_eq(replica_control(replica)->applied, 1);
+    r = by(RECORD_OPERATOR, 2, 3, 1);
+    r.operator.command = OPERATOR_SKIP;
+    r.operator.argument = 3; /* another record */
+    read_record(&r);
+    ck_assert_ptr_null(find(EFFECT_REREAD));
+    r.operator.argument = 2;
+    read_record(&r);
+    ck_assert_ptr_nonnull(find(EFFECT_REREAD));
+    ck_assert_int_eq(find(EFFECT_REREAD)->reread, 3);
+    ck_assert_ptr_null(replica_halted(replica, &offset));
+    ck_assert_int_eq(replica_control(replica)->applied, 2);
+    read_record(&beat);
+    ck_assert_int_eq(replica_control(replica)->applied, 3);
+    ck_assert_int_eq(replica_last_void(replica), FOLD_ACCEPTED);
+}
+END_TEST
+
+/* --- Next hops ----------------------------------------------------------------------------------
+ */
+
+static struct routes hops_of_two(uint16_t first, uint16_t second, struct arena *a)
+{
+    struct routes r;
+    ck_assert_int_eq(routes_new(w->fleet, a, &r), OK);
+    struct plan p = w->control.plan;
+    struct hops *h = plan_hops(&p, 0, 1);
+    h->count = 2;
+    h->links[0] = first;
+    h->links[1] = second;
+    routes_plan(&r, w->fleet, &p, 0);
+    return r;
+}
+
+static uint16_t effective(const struct routes *r)
+{
+    for (uint32_t i = 0; i < r->want_count; i++) {
+        if (r->want[i].destination == 1) {
+            return r->want[i].links[0];
+        }
+    }
+    return FLEET_NONE;
+}
+
+static void edge(struct routes *r, uint16_t link, bool down, uint32_t number)
+{
+    struct link_edge e = {.link = link, .end = 0, .down = down, .down_number = number};
+    routes_edge(r, w->fleet, &e, 0);
+}
+
+/* Links 0 (to IDC 1) and 2 (to IDC 2, a way round) both begin at IDC 0. */
+START_TEST(the_effective_hop_is_the_first_that_is_not_down)
+{
+    static uint8_t room[1 << 20] __attribute__((aligned(16)));
+    struct arena a;
+    arena_init(&a, room, sizeof room);
+    struct routes r = hops_of_two(0, 2, &a);
+    ck_assert_uint_eq(effective(&r), 0);
+    edge(&r, 0, true, 1);
+    ck_assert_uint_eq(effective(&r), 0); /* the backup was never seen good: the present one stays */
+    edge(&r, 2, false, 0);
+    ck_assert_uint_eq(effective(&r), 2);
+    edge(&r, 0, false, 1);
+    ck_assert_uint_eq(effective(&r), 2); /* held until a plan has seen down number 1 */
+    edge(&r, 2, true, 1);
+    ck_assert_uint_eq(effective(&r),
+                      0); /* a held link that is good serves when nothing is better */
+    edge(&r, 0, true, 2);
+    ck_assert_uint_eq(effective(&r), 0); /* nothing is good: stay */
+    edge(&r, 0, false, 2);
+    edge(&r, 2, false, 1);
+    ck_assert_uint_eq(effective(&r), 0); /* both held and good: the plan's order */
+    for (uint32_t i = 0; i < r.want_count; i++) {
+        ck_assert_uint_gt(r.want[i].count, 0);
+    }
+}
+END_TEST
+
+START_TEST(a_plan_releases_only_the_downs_that_it_has_seen)
+{
+    static uint8_t room[1 << 20] __attribute__((aligned(16)));
+    struct arena a;
+    arena_init(&a, room, sizeof room);
+    struct routes r = hops_of_two(0, 2, &a);
+    edge(&r, 2, false, 0);
+    edge(&r, 0, true, 1);
+    edge(&r, 0, true, 2);
+    edge(&r, 0, false, 2);
+    ck_assert_uint_eq(effective(&r), 2);
+    *plan_released(&w->control.plan, 0, 0) = 1;
+    routes_plan(&r, w->fleet, &w->control.plan, 0);
+    ck_assert_uint_ne(effective(&r), 0);
+    *plan_released(&w->control.plan, 0, 0) = 2;
+    routes_plan(&r, w->fleet, &w->control.plan, 0);
+    ck_assert_uint_eq(effective(&r), 0);
+}
+END_TEST
+
+/* --- Evidence -----------------------------------------------------------------------------------
+ */
+
+static struct intake in;
+
+static bool report(uint64_t incarnation, uint64_t sequence, int64_t sent_us, struct mono arrived)
+{
+    struct report r = w->reports[0];
+    r.incarnation = incarnation;
+    r.sequence = sequence;
+    r.sent_us = sent_us;
+    return intake_report(&in, &w->control, 0, &r, (int64_t)sequence, arrived);
+}
+
+START_TEST(evidence_is_new_aged_and_conclusive_by_the_rules)
+{
+    size_t size = intake_arena_size(w->fleet);
+    void *room = aligned_alloc(16, (size + 15) / 16 * 16);
+    struct arena a;
+    ck_assert_ptr_nonnull(room);
+    arena_init(&a, room, size);
+    ck_assert_int_eq(intake_new(w->fleet, &a, T(0), &in), OK);
+    ck_assert(report(5, 1, 100000000, T(1)));
+    ck_assert(!intake_evidence(&in, T(1))[0].conclusive); /* the end was not read before it */
+    intake_ended(&in, 0);
+    ck_assert(report(5, 2, 101000000, T(2.5))); /* half a second more on its way than the first */
+    ck_assert(intake_evidence(&in, T(2.5))[0].conclusive);
+    int64_t age_us = intake_evidence(&in, T(2.5))[0].age_us;
+    ck_assert_int_ge(age_us, 499000);
+    ck_assert_int_le(age_us, 500000);
+    ck_assert_int_ge(intake_evidence(&in, T(3.5))[0].age_us, 1499000);
+    ck_assert(!report(5, 2, 101000000, T(3))); /* again */
+    ck_assert(!report(4, 9, 101000000, T(3))); /* an older life */
+    ck_assert(report(6, 1, 500, T(3)));        /* a new one: its own clock */
+    ck_assert_int_eq(intake_evidence(&in, T(3))[0].age_us, 0);
+    struct report foreign = w->reports[0];
+    foreign.sequence = 99;
+    foreign.incarnation = 6;
+    foreign.fleet.bytes[0] ^= 1;
+    ck_assert(!intake_report(&in, &w->control, 0, &foreign, 9, T(3)));
+    intake_silence(&in);
+    ck_assert(report(6, 2, 1000500, T(4)));
+    ck_assert(!intake_evidence(&in, T(4))[0].conclusive);
+    intake_ended(&in, 0);
+    ck_assert(report(6, 3, 2000500, T(5)));
+    ck_assert(intake_evidence(&in, T(5))[0].conclusive);
+    ck_assert(!intake_warm(&in)); /* the other partitions were never read */
+    ck_assert(intake_unread_for(&in, 2 * US_PER_SEC, T(5)));
+    free(room);
+}
+END_TEST
+
+START_TEST(a_long_silence_does_not_make_an_old_report_young)
+{
+    size_t size = intake_arena_size(w->fleet);
+    void *room = aligned_alloc(16, (size + 15) / 16 * 16);
+    struct arena a;
+    ck_assert_ptr_nonnull(room);
+    arena_init(&a, room, size);
+    ck_assert_int_eq(intake_new(w->fleet, &a, T(0), &in), OK);
+    intake_ended(&in, 0);
+    ck_assert(report(5, 1, 0, T(0)));
+    ck_assert(report(5, 2, 1000000, T(601))); /* held back for ten minutes */
+    ck_assert_int_ge(intake_evidence(&in, T(601))[0].age_us, 599 * US_PER_SEC);
+    ck_assert(!intake_evidence(&in, T(601))[0].conclusive);
+    free(room);
+}
+END_TEST
+
+/* --- Confirm or take back ------------------------------------------------------------------------
+ */
+
+static struct decide weighed(void *room, size_t size)
+{
+    struct arena a;
+    struct decide d;
+    arena_init(&a, room, size);
+    world_look(w);
+    ck_assert_int_eq(confirm(&w->control, w->evidence, &w->diagnosis, w->now, &a, &d), OK);
+    return d;
+}
+
+START_TEST(a_found_plan_is_confirmed_or_taken_back_by_what_is_seen)
+{
+    size_t size = confirm_arena_size(w->fleet);
+    void *room = aligned_alloc(16, (size + 15) / 16 * 16);
+    ck_assert_ptr_nonnull(room);
+    w->acknowledge = false; /* nobody acts upon it */
+    w->idc_dead[0] = true;
+    uint32_t tries = 0;
+    while (world_incident(w, INCIDENT_IDC_OUTAGE, 0, 0) == NULL || w->control.plan_offset == 0 ||
+           w->control.plan_purpose != DECIDE_RESCUE) {
+        (void)world_tick(w, 500 * US_PER_MS);
+        ck_assert_uint_lt(tries++, 100);
+    }
+    w->control.unconfirmed = w->control.plan_offset;
+    struct decide d = weighed(room, size);
+    ck_assert_int_eq(d.purpose, DECIDE_CONFIRM);
+    ck_assert_uint_eq(d.change_count, 0);
+    w->idc_dead[0] = false; /* it lives after all */
+    for (int i = 0; i < 20; i++) {
+        w->now.us += US_PER_SEC;
+        world_look(w);
+    }
+    d = weighed(room, size);
+    ck_assert_int_eq(d.purpose, DECIDE_REVERT);
+    ck_assert_int_eq(digest_compare(&d.plan_digest, &w->control.previous.fence.digest), 0);
+    ck_assert_uint_gt(d.change_count, 0);
+    free(room);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("replica");
+    TCase *t = tcase_create("protocol");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, claims_after_a_lease_and_a_delay_and_not_before);
+    tcase_add_test(t, claims_nothing_while_the_log_is_away_or_not_read_to_its_end);
+    tcase_add_test(t, a_leader_beats_four_times_a_lease_one_record_at_a_time);
+    tcase_add_test(t, resends_the_same_record_and_after_two_leases_the_next_sequence);
+    tcase_add_test(t, a_stopping_leader_yields_at_once);
+    tcase_add_test(t, log_time_is_the_newest_record_and_the_clock_since);
+    tcase_add_test(t, a_timely_decision_is_acted_upon_at_once);
+    tcase_add_test(t, a_late_decision_waits_for_a_word_of_somebody_who_knew_it);
+    tcase_add_test(t, a_failed_push_is_retried_later_and_later);
+    tcase_add_test(t, an_outcome_is_told_until_it_is_read_back);
+    tcase_add_test(t, a_digest_that_differs_from_the_leaders_halts_until_a_majority_agrees);
+    tcase_add_test(t, a_leader_in_the_minority_halts_and_yields);
+    tcase_add_test(t, a_broken_record_halts_until_an_operator_skips_it);
+    tcase_add_test(t, the_effective_hop_is_the_first_that_is_not_down);
+    tcase_add_test(t, a_plan_releases_only_the_downs_that_it_has_seen);
+    tcase_add_test(t, evidence_is_new_aged_and_conclusive_by_the_rules);
+    tcase_add_test(t, a_long_silence_does_not_make_an_old_report_young);
+    tcase_add_test(t, a_found_plan_is_confirmed_or_taken_back_by_what_is_seen);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_ENV);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
