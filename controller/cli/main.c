@@ -81,7 +81,8 @@ static void print_help(FILE *out)
           out);
 }
 
-static void print_error(const struct cli *c, int status, const char *format, va_list args)
+static void __attribute__((format(printf, 3, 0)))
+print_error(const struct cli *c, int status, const char *format, va_list args)
 {
     char why[CLI_WHY_SIZE];
     vsnprintf(why, sizeof why, format, args);

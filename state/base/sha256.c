@@ -18,18 +18,6 @@ static uint32_t rotr(uint32_t x, unsigned n)
     return (x >> n) | (x << (32 - n));
 }
 
-/* One round. The eight words keep their places and change their names from round to round, so that
- * nothing has to be moved: v[(k - i) mod 8] is the k-th word of round i. */
-static inline void one_round(uint32_t v[8], unsigned i, uint32_t kw)
-{
-    uint32_t a = v[(8 - i) % 8], b = v[(9 - i) % 8], c = v[(10 - i) % 8];
-    uint32_t e = v[(12 - i) % 8], f = v[(13 - i) % 8], g = v[(14 - i) % 8];
-    uint32_t *d = &v[(11 - i) % 8], *h = &v[(15 - i) % 8];
-    uint32_t t1 = *h + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) + ((e & f) ^ (~e & g)) + kw;
-    *d += t1;
-    *h = t1 + (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
-}
-
 static void compress(struct sha256 *s, const uint8_t *p)
 {
     uint32_t w[64];
