@@ -56,7 +56,8 @@ static double seconds_now(void)
 /* Of all seeds that were run. */
 struct total {
     uint64_t seeds, records, decisions, plans, most_plans, most_plans_seed;
-    double simulated_s;
+    double simulated_s, longest_s; /* longest: from healing to convergence */
+    uint64_t longest_seed;
 };
 
 /* Once more, and both must be the same to the last byte (law 10). */
@@ -83,6 +84,10 @@ static int run_one(const struct fleet *f, uint64_t seed, const struct options *o
     if (r.generations > t->most_plans) {
         t->most_plans = r.generations;
         t->most_plans_seed = seed;
+    }
+    if ((double)r.converged_us / 1e6 > t->longest_s) {
+        t->longest_s = (double)r.converged_us / 1e6;
+        t->longest_seed = seed;
     }
     if (failed != 0) {
         printf("%s: %s\n", o->until_failure ? "found" : "FAILED", r.failure);
@@ -130,6 +135,8 @@ static int run_all(const struct fleet *f, const struct options *o)
            (unsigned long long)t.records, (unsigned long long)t.decisions,
            (unsigned long long)t.plans, (unsigned long long)t.most_plans,
            (unsigned long long)t.most_plans_seed);
+    printf("converged at most %.1f s after everything healed (seed %llu)\n", t.longest_s,
+           (unsigned long long)t.longest_seed);
     return o->until_failure ? !failed : failed;
 }
 

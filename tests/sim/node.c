@@ -267,8 +267,7 @@ void node_start(struct sim *s, uint16_t i)
     memset(n->dns, 0, sizeof n->dns);
     n->routes.busy = n->features.busy = false;
     if (n->disk.control != NULL) {
-        tell_edges(s, i);
-        drop_pending(n); /* nothing is acted on before the first commit of this life */
+        tell_edges(s, i); /* what it asks for happens with the first flush of this life */
     }
 }
 

@@ -176,6 +176,7 @@ static void finish(struct sim *s, struct sim_result *ret_result)
     }
     ret_result->digest = digest_of(s);
     ret_result->simulated_us = s->now_us;
+    ret_result->converged_us = s->converged_us < 0 ? -1 : s->converged_us - SAFETY_US;
     ret_result->records = (uint64_t)s->log_end;
     ret_result->decisions = s->decisions;
     ret_result->generations = s->reference.plan.fence.generation - 1;

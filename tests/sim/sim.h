@@ -185,6 +185,7 @@ struct sim_result {
     struct digest digest; /* of log and states */
     char failure[512];
     int64_t simulated_us;
+    int64_t converged_us; /* after the healing; -1: never */
     uint64_t records, decisions, generations;
 };
 
