@@ -85,7 +85,10 @@ static void fill_entrance(struct outlook *o, const struct casebook *cases, uint1
     o->dead[e] = (idc_out && idc->health == HEALTH_DOWN && !o->over_budget[at->idc]) ||
                  (place_out && place->health == HEALTH_DOWN && idc->health != HEALTH_DOWN);
     o->usable[e] = !o->out[e] && seen_good(idc) && seen_good(place);
-    o->settled[e] = o->usable[e] && idc->rule == RULE_SEEN_GOOD && place->rule == RULE_SEEN_GOOD;
+    /* Whether or not an outage of it was ever concluded: nobody may have led while it was dead. */
+    int64_t hold_us = o->f->policy.idc_hold_down_us;
+    o->settled[e] = o->usable[e] && idc->rule == RULE_SEEN_GOOD && idc->held_us >= hold_us &&
+                    place->rule == RULE_SEEN_GOOD && place->held_us >= hold_us;
 }
 
 static void fill_link(struct outlook *o, const struct casebook *cases, uint16_t l)

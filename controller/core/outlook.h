@@ -18,8 +18,8 @@ struct outlook {
     struct logtime now;
     bool *dead; /* [entrance] concluded dead on fresh evidence, within the budget: its slots move */
     bool *out;  /* [entrance] drained or to be drained until its incident recovers */
-    bool *usable;  /* [entrance] not out and positively seen good: may receive */
-    bool *settled; /* [entrance] usable, and good for the hold-down if it has to: may be restored */
+    bool *usable;      /* [entrance] not out and positively seen good: may receive */
+    bool *settled;     /* [entrance] usable, and good for the hold-down: traffic may come back */
     bool *link_out;    /* [link] does not carry in the plan */
     bool *release;     /* [link] has held long enough: its downs are released */
     bool *over_budget; /* [idc] dead, but more than max_drained_idcs are */

@@ -230,6 +230,30 @@ START_TEST(restore_step_and_interval)
 }
 END_TEST
 
+/* An IDC that came back a moment ago receives nothing, even if nobody ever concluded that it was
+ * dead. */
+START_TEST(restore_to_a_newcomer)
+{
+    struct bench b;
+    begin(&b);
+    b.w->idc_dead[2] = true;
+    world_look(b.w);
+    b.w->now.us += US_PER_SEC;
+    b.w->idc_dead[2] = false;
+    world_look(b.w);
+    b.w->now.us += 4999999;
+    take(&b);
+    move(&b, WEB, 0, WEB_SHENZHEN, 1);
+    expect_stopped(&b, DECIDE_RESTORE, GUARD_RESTORE);
+    b.w->now.us += 1;
+    take(&b);
+    move(&b, WEB, 0, WEB_SHENZHEN, 1);
+    guard_check(&b.o, DECIDE_RESTORE, &b.load, &b.to, &b.log);
+    ck_assert(passed(&b, GUARD_RESTORE));
+    done(&b);
+}
+END_TEST
+
 START_TEST(a_hold_stops)
 {
     struct bench b;
@@ -284,6 +308,7 @@ int main(void)
     tcase_add_test(t, cold_start);
     tcase_add_test(t, restore_without_approval);
     tcase_add_test(t, restore_step_and_interval);
+    tcase_add_test(t, restore_to_a_newcomer);
     tcase_add_test(t, a_hold_stops);
     tcase_add_test(t, last_idc_and_budget);
     suite_add_tcase(s, t);
