@@ -70,7 +70,7 @@ static void check_service(const struct fleet *f, struct schema_context *ctx, uin
                     "found view \"%s\" that nobody can serve, expected an entrance over carrier "
                     "\"%s\"",
                     v->name, f->carriers[v->carrier].name);
-    } else if (!wants) {
+    } else if (!wants && v->name[0] != '\0') {
         CHECK_WARNING(ctx, fleet_place(ctx, CLASS_VIEW, i, NULL),
                       "found view \"%s\" without demand, expected some in a service: its answers "
                       "are planned as if they weighed nothing",

@@ -88,7 +88,7 @@ static bool is_plain(const char *s)
 static void line_field(struct line *line, enum log_format format, const struct log_field *f)
 {
     char number[24];
-    const char *value = f->string != NULL ? f->string : "";
+    const char *value = f->string;
     if (f->kind == LOG_FIELD_INTEGER) {
         snprintf(number, sizeof number, "%lld", (long long)f->integer);
         value = number;
@@ -131,7 +131,8 @@ static void line_end(struct line *line, enum log_format format)
 static void line_field_whole(struct line *line, enum log_format format, const struct log_field *f)
 {
     size_t before = line->len;
-    if (!line->cut) {
+    bool absent = f->kind == LOG_FIELD_STRING && (f->string == NULL || f->string[0] == '\0');
+    if (!line->cut && !absent) {
         line_field(line, format, f);
         line->len = line->cut ? before : line->len;
     }
@@ -155,9 +156,7 @@ void log_fields(const struct logger *l, enum log_level level, const struct log_f
     const struct log_field head[] = {LOG_STR("ts", ts), LOG_STR("level", level_name(level)),
                                      LOG_STR("idc", l->identity)};
     for (size_t i = 0; i < sizeof head / sizeof head[0]; i++) {
-        if (head[i].string[0] != '\0') {
-            line_field_whole(&line, l->format, &head[i]);
-        }
+        line_field_whole(&line, l->format, &head[i]);
     }
     for (size_t i = 0; i < count; i++) {
         line_field_whole(&line, l->format, &fields[i]);

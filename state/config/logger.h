@@ -31,7 +31,7 @@ enum log_field_kind { LOG_FIELD_STRING, LOG_FIELD_INTEGER };
 struct log_field {
     const char *key;
     enum log_field_kind kind;
-    const char *string; /* NULL is written as an empty string */
+    const char *string; /* NULL or "": the field is left out */
     int64_t integer;
 };
 

@@ -71,6 +71,7 @@ void schema_collect_names(struct schema_context *ctx, enum schema_class class,
 {
     struct name_index *names = &ctx->names[class];
     *names = (struct name_index){0};
+    names->unknown = list == NULL ? class != CLASS_LINK : list->kind != YAML_SEQUENCE;
     if (list == NULL || list->kind != YAML_SEQUENCE || list->count == 0) {
         return;
     }
@@ -147,7 +148,7 @@ static uint16_t decode_ref(struct schema_context *ctx, enum schema_class class,
         return FLEET_NONE;
     }
     const uint16_t index = schema_find(ctx, class, node->text);
-    if (index == FLEET_NONE) {
+    if (index == FLEET_NONE && !ctx->names[class].unknown) {
         report_dangling(ctx, class, node);
     }
     return index;

@@ -115,6 +115,7 @@ struct name_index {
     struct name_entry *entries;
     uint32_t count;
     uint32_t total; /* things of the class, also those whose name is unusable */
+    bool unknown;   /* their list is missing or no list, which is reported: no name can be judged */
 };
 
 struct schema_context {

@@ -384,7 +384,7 @@ int yaml_parse(const char *text, size_t len, size_t max, struct config_errors *e
         status = ERR_INVALID;
     }
     /* After an alias, anchor or tag the tree is whole: the schema may find more. */
-    if (y->root == NULL || status == ERR_MEMORY || b.depth > 0) {
+    if (y->root == NULL || status == ERR_MEMORY || b.depth > 0 || b.documents > 1) {
         yaml_free(y);
         return status;
     }
