@@ -83,15 +83,12 @@ static void take_edge(struct daemon *d, const struct local_message *m)
     d->counters.edges++;
     struct down *down = &d->downs[m->edge.link * 2 + m->edge.end];
     const char *name = f->links[m->edge.link].name;
-    if (down_heard(down, m->edge.down, m->edge.held_us, mono_now())) {
+    bool news = down_heard(down, m->edge.down, m->edge.held_us, mono_now());
+    if (news) {
         store_put_down(&d->store, name, m->edge.end, down);
         if (!daemon_commit(d)) {
             return;
         }
-        log_event(&d->log, m->edge.down ? LOG_WARNING : LOG_INFO,
-                  LOG_CODE(m->edge.down ? "link-down" : "link-up"), LOG_STR("link", name),
-                  LOG_INT("end", m->edge.end), LOG_INT("number", down->number),
-                  LOG_INT("held_us", m->edge.held_us));
     }
     struct event e = {.kind = EVENT_LINK_EDGE,
                       .edge = {.link = m->edge.link,
@@ -100,6 +97,12 @@ static void take_edge(struct daemon *d, const struct local_message *m)
                                .down_number = down->number}};
     daemon_step(d, &e);
     daemon_set_timer(d);
+    if (news) { /* told after the routes have moved: people can wait, packets cannot */
+        log_event(&d->log, m->edge.down ? LOG_WARNING : LOG_INFO,
+                  LOG_CODE(m->edge.down ? "link-down" : "link-up"), LOG_STR("link", name),
+                  LOG_INT("end", m->edge.end), LOG_INT("number", down->number),
+                  LOG_INT("held_us", m->edge.held_us));
+    }
 }
 
 static void on_opened(void *user, struct unix_client *c)

@@ -109,7 +109,8 @@ static void log_decision(const struct daemon *d, const struct record *r, int64_t
 {
     char room[512];
     struct text t = text_over(room, sizeof room);
-    if (r->kind == RECORD_DECIDE && replica_last_void(d->replica) == FOLD_ACCEPTED) {
+    if (r->kind == RECORD_DECIDE && replica_control(d->replica)->applied >= offset &&
+        replica_last_void(d->replica) == FOLD_ACCEPTED) {
         explain_line(replica_control(d->replica)->fleet, r, offset, &t);
         log_event(&d->log, LOG_INFO, LOG_CODE("decision"), LOG_INT("offset", offset),
                   LOG_STR("purpose", decide_purpose_name(r->decide.purpose)),
@@ -133,7 +134,17 @@ static void keep_record(struct daemon *d, const struct record *r, int64_t offset
     }
     store_put_record(&d->store, offset, replica_last_void(d->replica), r->kind == RECORD_HEARTBEAT,
                      encoded->at, encoded->size);
-    log_decision(d, r, offset);
+}
+
+/* Commits, then acts; in this order (law 3). */
+static void act(struct daemon *d, int count)
+{
+    if (count == 0 || !daemon_commit(d)) {
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        carry_out(d, &d->effects[i]);
+    }
 }
 
 static void step(struct daemon *d, struct event *e, const struct bytes *encoded)
@@ -153,11 +164,9 @@ static void step(struct daemon *d, struct event *e, const struct bytes *encoded)
     }
     /* The fleet of a GENESIS has to have its actuators before the first effect that needs them. */
     equip_parts(d);
-    if (count == 0 || !daemon_commit(d)) {
-        return;
-    }
-    for (int i = 0; i < count; i++) {
-        carry_out(d, &d->effects[i]);
+    act(d, count);
+    if (encoded != NULL) {
+        log_decision(d, e->record.record, e->record.offset);
     }
 }
 

@@ -19,7 +19,7 @@
     X(ERR_CLOCK, -11, "the other side's clock is too far away", "synchronise the clocks")          \
     X(ERR_FOREIGN, -12, "belongs to another fleet or log", "point at the right one, or reseed")    \
     X(ERR_CORRUPT, -13, "the stored data fails its check", "restore from a backup or reseed")      \
-    X(ERR_DISK_FULL, -14, "no space left", "free space or raise journal.map_size, then restart")   \
+    X(ERR_DISK_FULL, -14, "no space left", "free space or raise journal_map_size, then restart")   \
     X(ERR_MEMORY, -15, "out of memory", "free memory or raise the limit")                          \
     X(ERR_IO, -16, "input or output failed", "see the system's message beside this one")           \
     X(ERR_PERMISSION, -17, "permission denied", "check owner, mode and capabilities")              \

@@ -342,7 +342,7 @@ static int64_t fill(struct journal *j)
         }
         if (status != OK) {
             ck_assert_int_eq(status, ERR_DISK_FULL);
-            ck_assert_ptr_nonnull(strstr(journal_why(j), "journal.map_size"));
+            ck_assert_ptr_nonnull(strstr(journal_why(j), "journal_map_size"));
             return i;
         }
     }
