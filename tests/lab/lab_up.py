@@ -43,7 +43,7 @@ class Lab:
         lab = cls(run_dir)
         lab._assemble(os.path.abspath(fleet_path), build, scale)
         lab._make_run_dir()
-        lab.processes.state["lab"] = {"fleet": os.path.abspath(fleet_path), "build": lab.programs.build_dir,
+        lab.processes.state["lab"] = {"fleet": lab.spillway.own_fleet(), "build": lab.programs.build_dir,
                                       "scale": scale}
         lab.processes.save()
         try:

@@ -58,23 +58,23 @@ class Spillway:
         daemon = self._settings(idc, "spillwayd.yaml", SPILLWAYD)
         probe = self._settings(idc, "probe.yaml", PROBE)
         self.processes.start(f"routed-{idc}", netns, [
-            self.programs["spillway-routed"], "--fleet", self._own_fleet(), "--idc", idc, "--client", "nobody",
+            self.programs["spillway-routed"], "--fleet", self.own_fleet(), "--idc", idc, "--client", "nobody",
             "--socket", f"{where}/helper/routed.sock", "--state", f"{where}/helper/fence"], idc=idc)
         self.processes.start(f"spillwayd-{idc}", netns, [self.programs["spillwayd"], "--config", daemon],
                              unprivileged=True, idc=idc)
         self.processes.start(f"probe-{idc}", netns, [self.programs["spillway-probe"], "--config", probe],
                              unprivileged=True, caps=("net_raw", "net_bind_service", "sys_nice"), idc=idc)
 
-    def _own_fleet(self):
+    def own_fleet(self):
         """A copy of the fleet file that belongs to root: the route helper trusts no other."""
         path = os.path.join(self.processes.run_dir, "fleet.yaml")
-        if not os.path.exists(path):
+        if path != self.fleet_path and not os.path.exists(path):
             shutil.copyfile(self.fleet_path, path)
         return path
 
     def init(self):
         idc = next(i["name"] for i in self.fleet.idcs if i.get("candidate"))
-        done = self.cli(idc, "init", self._own_fleet(), "--yes", "--development", "--brokers", BROKER,
+        done = self.cli(idc, "init", self.own_fleet(), "--yes", "--development", "--brokers", BROKER,
                         "--reason", "the lab begins")
         if done.returncode != 0:
             raise LabError(f"spillway init: {done.stderr.strip()}")
