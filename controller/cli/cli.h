@@ -39,8 +39,7 @@ int cli_journal(struct cli *c);
 int cli_features(struct cli *c);
 
 /* "spillway: text" with the code's text and remedy (status OK: without) to standard error; gives
- * CLI_FAILURE. With --json also {"ok": false, "status", "error", "remedy", "why"} to standard
- * output. */
+ * CLI_FAILURE. */
 int cli_fail(const struct cli *c, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* The same for wrong use; gives CLI_USAGE. */
