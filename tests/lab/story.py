@@ -315,6 +315,8 @@ class Story:
             (self.telling.good if service in names else self.telling.say)(text)
         refused = [f for f in v["capacity"] if f["service"] in names]
         self.require(f"no refused login names capacity ({len(refused)})", not refused)
+        dead = [n for n in self.lab.processes.state["processes"] if not self.lab.processes.alive(n)]
+        self.require(f"no process died but by our hand {dead or ''}".rstrip(), not dead)
 
 
 def choose_victim(fleet, leader):
