@@ -1,6 +1,7 @@
 /* keyring.c: loading keys by the ids that a fleet names. */
 #include "daemon/keyring.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,17 +15,20 @@ const struct key *keyring_find(const struct keyring *ring, const char *id)
     return NULL;
 }
 
-/* Loads a key unless it is there or the fleet names none. */
-static void load_one(struct keyring *ring, const char *keys_dir, const char *id,
-                     const struct logger *log)
+/* Loads a key unless it was tried before or the fleet names none. */
+static void load_one(struct keyring *ring, struct keyring *missing, const char *keys_dir,
+                     const char *id, const struct logger *log)
 {
-    if (id[0] == '\0' || keyring_find(ring, id) != NULL) {
+    if (id[0] == '\0' || keyring_find(ring, id) != NULL || keyring_find(missing, id) != NULL) {
         return;
     }
     char why[512];
+    struct key *absent = &missing->keys[missing->count++];
+    (void)snprintf(absent->id, sizeof absent->id, "%s", id);
     int status = key_load(keys_dir, id, &ring->keys[ring->count], why, sizeof why);
     if (status == OK) {
         ring->count++;
+        missing->count--;
         return;
     }
     log_event(log, LOG_WARNING, LOG_CODE("key-missing"), LOG_STR("key", id),
@@ -36,17 +40,21 @@ int keyring_load(struct keyring *ring, const char *keys_dir, const struct fleet 
 {
     size_t most = 2 * ((size_t)f->idc_count + f->dns_server_count);
     struct keyring fresh = {.keys = calloc(most > 0 ? most : 1, sizeof *fresh.keys)};
-    if (fresh.keys == NULL) {
+    struct keyring missing = {.keys = calloc(most > 0 ? most : 1, sizeof *missing.keys)};
+    if (fresh.keys == NULL || missing.keys == NULL) {
+        free(fresh.keys);
+        free(missing.keys);
         return ERR_MEMORY;
     }
     for (uint16_t i = 0; i < f->idc_count; i++) {
-        load_one(&fresh, keys_dir, f->idcs[i].probe_key, log);
-        load_one(&fresh, keys_dir, f->idcs[i].probe_key_next, log);
+        load_one(&fresh, &missing, keys_dir, f->idcs[i].probe_key, log);
+        load_one(&fresh, &missing, keys_dir, f->idcs[i].probe_key_next, log);
     }
     for (uint16_t i = 0; i < f->dns_server_count; i++) {
-        load_one(&fresh, keys_dir, f->dns_servers[i].tsig_key, log);
-        load_one(&fresh, keys_dir, f->dns_servers[i].tsig_key_next, log);
+        load_one(&fresh, &missing, keys_dir, f->dns_servers[i].tsig_key, log);
+        load_one(&fresh, &missing, keys_dir, f->dns_servers[i].tsig_key_next, log);
     }
+    free(missing.keys); /* ids only */
     keyring_done(ring);
     *ring = fresh;
     return OK;

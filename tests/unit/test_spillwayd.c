@@ -298,6 +298,24 @@ START_TEST(a_full_disk_stops_acting_and_names_the_remedy)
 }
 END_TEST
 
+START_TEST(nothing_is_acted_on_before_the_commit)
+{
+    char features[108];
+    stage_genesis(&stage, 1, 0, 1);
+    stage_start_bounded(&stage, 0,
+                        (size_t)36 * 1024); /* an empty journal fits, the GENESIS does not */
+    stage_await_text(&stage, 0, "phase", "failed");
+    stage_path(&stage, 0, "features.json", features);
+    ck_assert_int_ne(access(features, F_OK), 0);
+    ck_assert_int_eq(stage_stop(&stage, 0, SIGTERM), 1);
+    ck_assert_int_ne(access(features, F_OK), 0);
+    stage_start(&stage, 0);
+    ck_assert_int_eq(stage_await_leader(&stage), 0);
+    stage_await_text(&stage, 0, "actuators.3.text", "ok");
+    ck_assert_int_eq(access(features, F_OK), 0);
+}
+END_TEST
+
 /* _i: how many records more than the journal's the other log has; fewer when negative. */
 START_TEST(another_log_is_refused_and_a_successor_is_followed)
 {
@@ -479,6 +497,11 @@ static Suite *spillwayd_suite(void)
     tcase_add_test(t, garbage_in_the_log_is_dropped);
     tcase_add_test(t, reports_are_verified);
     suite_add_tcase(s, t);
+    TCase *law = tcase_create("law 3");
+    tcase_set_timeout(law, 180);
+    tcase_add_checked_fixture(law, setup, teardown);
+    tcase_add_test(law, nothing_is_acted_on_before_the_commit);
+    suite_add_tcase(s, law);
     return s;
 }
 
