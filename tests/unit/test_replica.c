@@ -381,6 +381,148 @@ START_TEST(an_outcome_is_told_until_it_is_read_back)
 }
 END_TEST
 
+static void done(enum actuator actuator, uint16_t target)
+{
+    struct event e = {.kind = EVENT_OUTCOME};
+    e.outcome.actuator = actuator;
+    e.outcome.target = target;
+    e.outcome.fence = replica_acting(replica);
+    step(e);
+}
+
+static struct change rescue_changes[2];
+
+/* Replica 1 leads, everything stands at its plan, and it reads its own rescue: a demotion in the
+ * region of IDC 1, which receives, and an answer. */
+static void rescue(void)
+{
+    lead_now();
+    done(ACTUATOR_FEATURES, 1);
+    done(ACTUATOR_ROUTES, 1);
+    for (uint16_t i = 0; i < w->fleet->dns_server_count; i++) {
+        done(ACTUATOR_DNS, i);
+    }
+    struct plan *p = (struct plan *)(uintptr_t)&replica_control(replica)->plan;
+    struct record r = demotion(900);
+    struct answer *a = plan_answer(p, 0, 0);
+    r.writer = (struct writer){1, 42, 900};
+    r.decide.purpose = DECIDE_RESCUE;
+    memset(rescue_changes, 0, sizeof rescue_changes);
+    rescue_changes[0].kind = CHANGE_ANSWER;
+    rescue_changes[0].answer.from = rescue_changes[0].answer.to = *a;
+    rescue_changes[0].answer.to.count--;
+    rescue_changes[1] = lowered;
+    r.decide.changes = rescue_changes;
+    r.decide.change_count = 2;
+    uint8_t *limit = plan_tier_limit(p, lowered.a, lowered.b);
+    a->count--;
+    *limit = lowered.tier.to;
+    r.decide.plan_digest = plan_digest(p);
+    a->count++;
+    *limit = lowered.tier.from;
+    read_record(&r);
+    ck_assert_int_eq(replica_last_void(replica), FOLD_ACCEPTED);
+    ck_assert_ptr_nonnull(find(EFFECT_FEATURES));
+    ck_assert_ptr_null(find(EFFECT_DNS));
+}
+
+START_TEST(a_rescue_pushes_when_its_receivers_are_demoted)
+{
+    rescue();
+    done(ACTUATOR_FEATURES, 1);
+    ck_assert_ptr_nonnull(find(EFFECT_DNS));
+    ck_assert_uint_eq(find(EFFECT_DNS)->dns.change_count, 1);
+    ck_assert_uint_eq(find(EFFECT_DNS)->dns.predecessor.generation + 1,
+                      replica_acting(replica).generation);
+}
+END_TEST
+
+START_TEST(a_rescue_waits_for_its_receivers_no_longer_than_the_bound)
+{
+    rescue();
+    struct mono began = now;
+    now = mono_add(began, w->fleet->policy.rescue_bound_us - 1);
+    tick();
+    ck_assert_ptr_null(find(EFFECT_DNS));
+    ck_assert_int_le(replica_deadline(replica).us, began.us + w->fleet->policy.rescue_bound_us);
+    now = mono_add(began, w->fleet->policy.rescue_bound_us);
+    tick();
+    ck_assert_ptr_nonnull(find(EFFECT_DNS));
+}
+END_TEST
+
+START_TEST(a_replica_helps_its_own_server_when_that_lags_two_leases)
+{
+    quiet(); /* server 1 stands in IDC 1 */
+    ck_assert_uint_eq(w->fleet->dns_servers[1].idc, 1);
+    struct record r = demotion(3);
+    read_record(&r);
+    at_end();
+    ck_assert_ptr_null(find(EFFECT_DNS));
+    now = mono_add(now, 2 * LEASE);
+    tick();
+    ck_assert_ptr_nonnull(find(EFFECT_DNS));
+    ck_assert_uint_eq(find(EFFECT_DNS)->dns.server, 1);
+    ck_assert(!find(EFFECT_DNS)->dns.may_create);
+}
+END_TEST
+
+START_TEST(a_fence_of_another_log_is_told_and_not_fought)
+{
+    quiet();
+    struct record r = demotion(3);
+    read_record(&r);
+    struct event e = {.kind = EVENT_OUTCOME};
+    e.outcome.actuator = ACTUATOR_FEATURES;
+    e.outcome.target = 1;
+    e.outcome.fence = e.outcome.found = replica_acting(replica);
+    e.outcome.found.log_id.bytes[3] ^= 1;
+    e.outcome.status = ERR_FOREIGN;
+    step(e);
+    ck_assert(noticed(NOTICE_FENCE_SPLIT));
+    ck_assert_ptr_null(find(EFFECT_FEATURES));
+    e.outcome.found = replica_acting(replica); /* a newer one: we are behind, and wait */
+    e.outcome.found.generation += 5;
+    e.outcome.status = ERR_STALE;
+    now = mono_add(now, US_PER_SEC);
+    tick();
+    ck_assert_ptr_nonnull(find(EFFECT_FEATURES));
+    step(e);
+    now = mono_add(now, 20 * US_PER_SEC);
+    tick();
+    ck_assert_ptr_null(find(EFFECT_FEATURES));
+}
+END_TEST
+
+START_TEST(a_request_is_sent_until_the_fold_answers_it)
+{
+    at_end();
+    struct event e = {.kind = EVENT_REQUEST};
+    e.request.request.bytes[0] = 8;
+    e.request.command = OPERATOR_APPROVE;
+    e.request.argument = 12345;
+    step(e);
+    at_end();
+    now = mono_add(now, LEASE);
+    tick();
+    const struct record *sent = appended(RECORD_OPERATOR);
+    ck_assert_ptr_nonnull(sent);
+    struct record copy = *sent;
+    read_record(&copy);
+    ck_assert_ptr_nonnull(find(EFFECT_REPLY));
+    ck_assert_int_eq(find(EFFECT_REPLY)->reply.status, ERR_NOT_FOUND);
+    now = mono_add(now, 2 * LEASE);
+    tick();
+    ck_assert_ptr_null(appended(RECORD_OPERATOR));
+    step((struct event){.kind = EVENT_LOG_LOST});
+    step(e);
+    now = mono_add(now, 61 * US_PER_SEC);
+    tick();
+    ck_assert_ptr_nonnull(find(EFFECT_REPLY));
+    ck_assert_int_eq(find(EFFECT_REPLY)->reply.status, ERR_TIMEOUT);
+}
+END_TEST
+
 /* --- Halting ------------------------------------------------------------------------------------
  */
 
@@ -667,6 +809,11 @@ int main(void)
     tcase_add_test(t, a_late_decision_waits_for_a_word_of_somebody_who_knew_it);
     tcase_add_test(t, a_failed_push_is_retried_later_and_later);
     tcase_add_test(t, an_outcome_is_told_until_it_is_read_back);
+    tcase_add_test(t, a_rescue_pushes_when_its_receivers_are_demoted);
+    tcase_add_test(t, a_rescue_waits_for_its_receivers_no_longer_than_the_bound);
+    tcase_add_test(t, a_replica_helps_its_own_server_when_that_lags_two_leases);
+    tcase_add_test(t, a_fence_of_another_log_is_told_and_not_fought);
+    tcase_add_test(t, a_request_is_sent_until_the_fold_answers_it);
     tcase_add_test(t, a_digest_that_differs_from_the_leaders_halts_until_a_majority_agrees);
     tcase_add_test(t, a_leader_in_the_minority_halts_and_yields);
     tcase_add_test(t, a_broken_record_halts_until_an_operator_skips_it);
