@@ -187,9 +187,9 @@ static void tell_undo(const struct decide *d, int64_t offset, struct text *t)
     } else {
         line(t, "  by itself, step by step, when what broke is up and has held");
     }
-    line(t, "  spillway journal dump ");
+    line(t, "  spillway explain ");
     text_put_int(t, offset);
-    text_put(t, " shows the record with every change and its inverse");
+    text_put(t, " tells this again; what each change replaced stands above");
 }
 
 void explain_decision(const struct fleet *f, const struct decide *d, int64_t offset, struct text *t)

@@ -69,7 +69,7 @@ START_TEST(a_rescue)
         "restore and hold\n"
         "Undo:\n"
         "  spillway approve 1 --reason TEXT brings it back in steps, once it is up and has held\n"
-        "  spillway journal dump 2 shows the record with every change and its inverse\n",
+        "  spillway explain 2 tells this again; what each change replaced stands above\n",
         story(w));
     world_free(w);
 }
@@ -95,7 +95,7 @@ START_TEST(a_cut)
            "drain-budget, restore and hold\n"
            "Undo:\n"
            "  by itself, step by step, when what broke is up and has held\n"
-           "  spillway journal dump 2 shows the record with every change and its inverse\n",
+           "  spillway explain 2 tells this again; what each change replaced stands above\n",
            story(w));
     world_free(w);
 }
