@@ -148,10 +148,12 @@ int cli_explain(struct cli *c)
 {
     struct host h;
     int64_t number = -1;
-    const bool incident = c->count == 1 && c->args[0][0] == '#';
-    if (c->count > 1 || (c->count == 1 && !parse_number(c->args[0] + incident, &number)) ||
+    const bool named = c->count == 2 && strcmp(c->args[0], "incident") == 0;
+    const bool incident = named || (c->count == 1 && c->args[0][0] == '#');
+    const char *word = named ? c->args[1] : c->count == 1 ? c->args[0] + incident : NULL;
+    if ((word == NULL && c->count > 0) || (word != NULL && !parse_number(word, &number)) ||
         (incident && number > UINT32_MAX)) {
-        return cli_misuse(c, "usage: spillway explain [OFFSET | '#INCIDENT']");
+        return cli_misuse(c, "usage: spillway explain [OFFSET | incident N]");
     }
     if (host_open(c, &h) != OK) {
         return CLI_FAILURE;

@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""cli.py: the `spillway` command as a person meets it: words, JSON, exit codes. Prints TAP.
+
+usage: cli.py SPILLWAY SPILLWAY_BROKER SPILLWAYD SOURCE_ROOT
+"""
+import base64
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+SPILLWAY, BROKER, SPILLWAYD = sys.argv[1:4]
+FLEET = str(pathlib.Path(sys.argv[4]) / 'runbooks' / 'fleets' / 'three-idc.yaml')
+results = []
+
+
+def check(what, good, detail=''):
+    results.append(bool(good))
+    print(f'{"ok" if good else "not ok"} {len(results)} - {what}', flush=True)
+    if not good:
+        for line in str(detail).splitlines()[:30]:
+            print('#', line)
+
+
+def run(*args, text=''):
+    return subprocess.run([SPILLWAY, *args], input=text, capture_output=True, text=True, timeout=90,
+                          env={**os.environ, 'NO_COLOR': '1'})
+
+
+def until(seconds, probe):
+    """Waits for a state; a bound for failures, not a timing assertion."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = probe()
+        if found:
+            return found
+        time.sleep(0.2)
+    return None
+
+
+def alone(where):
+    """What needs neither broker nor daemon."""
+    check('help exits 0', run('--help').returncode == 0)
+    check('version says which', run('--version').stdout.startswith('spillway '))
+    for args in ([], ['nonsense'], ['status', '--yes'], ['fleet', 'check'], ['approve', '1'], ['approve', 'x', '--reason', 'y'],
+                 ['explain', 'x'], ['journal'], ['history', '--limit', '0'], ['--nonsense']):
+        done = run(*args)
+        check(f'wrong use exits 2: {args}', done.returncode == 2 and done.stderr, done)
+    done = run('fleet', 'check', FLEET)
+    check('a good fleet passes', done.returncode == 0 and 'max.message.bytes' in done.stdout, done)
+    summary = json.loads(run('fleet', 'check', '--json', FLEET).stdout)
+    check('its summary as JSON', summary['ok'] and summary['idcs'] == 3 and summary['max_record_bytes'] > 0, summary)
+    shown = run('fleet', 'show', FLEET).stdout
+    copy = where / 'shown.yaml'
+    copy.write_text(shown)
+    check('show of show is the same', run('fleet', 'show', str(copy)).stdout == shown)
+    check('and the same fleet', json.loads(run('fleet', 'check', '--json', str(copy)).stdout)['digest'] == summary['digest'])
+    bad = where / 'bad.yaml'
+    bad.write_text(shown.replace('slots: 4', 'slots: four'))
+    done = run('fleet', 'check', str(bad))
+    check('each mistake by line and column, exit 1', done.returncode == 1 and done.stderr.count('found "four", expected') == 4
+          and all(line.startswith(f'{bad}:') for line in done.stderr.splitlines()), done)
+    done = run('status', '--journal', str(where / 'none'), '--control', str(where / 'none.sock'))
+    check('no journal: exit 1, and says that the daemon is dead', done.returncode == 1 and 'dead' in done.stderr, done)
+
+
+def settings(where, port):
+    keys = where / 'keys'
+    keys.mkdir()
+    for name in ('probe-beijing', 'probe-shanghai', 'probe-shenzhen', 'stamp-backbone', 'tsig-spillway'):
+        path = keys / f'{name}.key'
+        path.write_text(base64.b64encode(name.encode().ljust(32, b'.')).decode() + '\n')
+        path.chmod(0o600)
+    path = where / 'spillwayd.yaml'
+    path.write_text(f'idc: beijing\nbrokers: ["127.0.0.1:{port}"]\ndevelopment_broker: true\n'
+                    f'journal: {where}/journal\nkeys_dir: {keys}\n'
+                    f'control_socket: {where}/control.sock\nprobe_socket: {where}/probe.sock\n')
+    return ['--config', str(path)]
+
+
+def status_of(config):
+    done = run('status', '--json', *config)
+    return json.loads(done.stdout) if done.returncode == 0 else None
+
+
+def with_daemon(where, config, daemon):
+    done = run('init', FLEET, *config)
+    check('init without a word does nothing', done.returncode == 2 and 'not confirmed' in done.stderr, done)
+    done = run('init', FLEET, '--yes', '--reason', 'a test', *config)
+    check('init begins the log', done.returncode == 0 and 'has begun' in done.stdout and 'web-beijing 4/4' in done.stdout, done)
+    done = run('init', FLEET, '--yes', '--journal', str(where / 'other'), *config)
+    check('a log is begun once', done.returncode == 1 and 'log at' in done.stderr and done.stderr.count('\n') == 1, done)
+    status = until(60, lambda: (s := status_of(config)) and s['leader'] and s)
+    check('status names the leader', status and status['leader'] == 'beijing' and status['daemon_alive'] and status['safe'],
+          status)
+    screen = run('status', *config).stdout
+    check('status answers the questions', all(w in screen for w in ('WHAT BROKE', 'WHAT WAS DONE, AND WHY', 'IS IT SAFE',
+          'WHAT WAITS FOR A PERSON, AND HOW TO UNDO', 'DNS SERVERS', 'dns-shanghai', 'leads')) and '\033' not in screen, screen)
+    done = run('approve', '99', '--reason', 'none such', *config)
+    check('what does not wait cannot be approved', done.returncode == 1 and '#99 was not approved' in done.stderr, done)
+    daemon.terminate()
+    check('spillwayd ends well', daemon.wait(timeout=60) == 0)
+
+
+def with_dead_daemon(where, config):
+    done = run('status', *config)
+    check('a dead daemon is said, the journal still read', done.returncode == 0 and 'dead here' in done.stdout
+          and 'fleet three-idc' in done.stdout, done)
+    history = json.loads(run('history', '--json', *config).stdout)['records']
+    check('history has the beginning and the refused word', history[0]['kind'] == 'genesis' and 'a test' in history[0]['text']
+          and any(r['kind'] == 'operator' and not r['counts'] for r in history), history)
+    check('explain tells a record', 'GENESIS' in run('explain', '0', *config).stdout)
+    check('explain of nothing is a failure', run('explain', '99999999', *config).returncode == 1)
+    done = run('journal', 'verify', *config)
+    check('the journal verifies', done.returncode == 0 and 'good' in done.stdout, done)
+    dump = [json.loads(line) for line in run('journal', 'dump', '--json', *config).stdout.splitlines()]
+    check('the dump goes from the first record to the last', dump[0]['offset'] == 0 and
+          [r['offset'] for r in dump] == sorted(r['offset'] for r in dump), dump[:3])
+    check('--limit takes the newest', [json.loads(line)['offset'] for line in
+          run('journal', 'dump', '--json', '--limit', '2', *config).stdout.splitlines()] == [r['offset'] for r in dump[-2:]])
+    features = json.loads(run('features', '--json', *config).stdout)['features']
+    check('all features are served', len(features) == 16 and all(f['served'] for f in features), features)
+    done = run('init', FLEET, '--yes', *config)
+    check('a journal with a log refuses another', done.returncode == 1 and 'already' in done.stderr, done)
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix='spillway-cli-') as name:
+        where = pathlib.Path(name)
+        alone(where)
+        broker = subprocess.Popen([BROKER, '--listen', '127.0.0.1:0', '--partitions', '3'], stdout=subprocess.PIPE,
+                                  stderr=subprocess.DEVNULL, text=True)
+        daemon = None
+        try:
+            port = broker.stdout.readline().split('127.0.0.1:')[1].split()[0].rstrip(',')
+            config = settings(where, port)
+            daemon = subprocess.Popen([SPILLWAYD, *config], stderr=subprocess.DEVNULL)
+            until(30, (where / 'control.sock').exists)
+            with_daemon(where, config, daemon)
+            with_dead_daemon(where, config)
+        finally:
+            for process in (daemon, broker):
+                if process and process.poll() is None:
+                    process.terminate()
+                    process.wait(timeout=60)
+    print(f'1..{len(results)}')
+    return 0 if all(results) else 1
+
+
+sys.exit(main())
