@@ -204,8 +204,9 @@ void oracle_record(struct sim *s, const struct record *r, int64_t offset)
     if (r->kind == RECORD_DECIDE && why == FOLD_ACCEPTED) {
         s->decisions++;
         for (uint32_t i = 0; i < r->decide.incident_count; i++) {
-            sim_trace(s, "  incident %u %s %s", r->decide.incidents[i].id,
+            sim_trace(s, "  incident %u: %s of %u %s", r->decide.incidents[i].id,
                       incident_kind_name(r->decide.incidents[i].kind),
+                      r->decide.incidents[i].subject.a,
                       incident_state_name(r->decide.incidents[i].state));
         }
         s->rescues += r->decide.purpose == DECIDE_RESCUE ? 1 : 0;
