@@ -356,6 +356,23 @@ START_TEST(another_log_is_refused_and_a_successor_is_followed)
 }
 END_TEST
 
+START_TEST(a_log_that_is_made_anew_under_a_running_daemon_is_refused)
+{
+    stage_genesis(&stage, 1, 0, 1);
+    stage_start(&stage, 0);
+    ck_assert_int_eq(stage_await_leader(&stage), 0);
+    int64_t applied = applied_of(0);
+    stage_await_number(&stage, 0, "applied", applied + 4);
+    stage_broker(&stage);
+    stage_genesis(&stage, 2, 0, 2);
+    stage_await_text(&stage, 0, "phase", "refused");
+    json_t *status = stage_status(&stage, 0);
+    ck_assert_int_eq(json_integer_value(json_object_get(status, "era")), 1);
+    json_decref(status);
+    ck_assert_int_eq(stage_stop(&stage, 0, SIGTERM), 0);
+}
+END_TEST
+
 START_TEST(a_log_that_is_not_ours_is_refused)
 {
     stage_append(&stage, "what is this?", 13);
@@ -497,10 +514,11 @@ static Suite *spillwayd_suite(void)
     tcase_add_test(t, garbage_in_the_log_is_dropped);
     tcase_add_test(t, reports_are_verified);
     suite_add_tcase(s, t);
-    TCase *law = tcase_create("law 3");
+    TCase *law = tcase_create("laws 3 and 4");
     tcase_set_timeout(law, 180);
     tcase_add_checked_fixture(law, setup, teardown);
     tcase_add_test(law, nothing_is_acted_on_before_the_commit);
+    tcase_add_test(law, a_log_that_is_made_anew_under_a_running_daemon_is_refused);
     suite_add_tcase(s, law);
     return s;
 }
