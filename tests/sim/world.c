@@ -131,22 +131,28 @@ static void probe_tick(struct sim *s, uint16_t o)
     }
 }
 
+/* A new life: it knows nothing of the time before. */
+static void restart_probe(struct sim *s, uint16_t o)
+{
+    struct probe *p = &s->probes[o];
+    p->incarnation++;
+    p->sequence = 0;
+    for (uint32_t t = 0; t < p->count; t++) {
+        p->since_us[t] = s->now_us;
+    }
+}
+
 /* The probes of living IDCs are replaced while one has been dead for long enough to be drained. */
 static void take_zombies(struct sim *s, uint16_t dead)
 {
     struct zombies *z = &s->zombies;
     memset(z, 0, sizeof *z);
     for (uint16_t o = 0; o < s->fleet->idc_count; o++) {
-        struct probe *p = &s->probes[o];
         if (s->idc_dead[o]) {
             continue;
         }
         bus_keep(&z->kept[o], &s->newest[o].report);
-        p->incarnation++;
-        p->sequence = 0;
-        for (uint32_t t = 0; t < p->count; t++) {
-            p->since_us[t] = s->now_us;
-        }
+        restart_probe(s, o);
     }
     sim_trace(s, "the probes are restarted");
     z->left = 4;
@@ -263,6 +269,7 @@ static void repair(struct sim *s, bool all)
             sim_trace(s, "IDC %u is back", i);
             s->idc_dead[i] = false;
             s->idc_back_us[i] = s->idc_well_us[i] = s->now_us;
+            restart_probe(s, i);
         }
         if (all || s->probe_back_us[i] <= s->now_us) {
             s->probes[i].silent = s->probes[i].blind = false;
