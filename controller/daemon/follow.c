@@ -46,8 +46,8 @@ void follow_reread(struct daemon *d)
 static void refuse(struct daemon *d, const char *what)
 {
     static const char remedy[] =
-        "; nothing was changed here. Point brokers at the right log, or reseed it "
-        "from this journal, or move the journal away to follow the new log";
+        "; nothing was changed here. Point brokers at the right log, or move the "
+        "journal away to follow this one";
     if (d->phase == PHASE_REFUSED) {
         return;
     }

@@ -17,8 +17,10 @@
     X(ERR_TIMEOUT, -9, "no answer in time", "check the network and the other side")                \
     X(ERR_UNAUTHENTIC, -10, "the signature does not match", "check the key on both sides")         \
     X(ERR_CLOCK, -11, "the other side's clock is too far away", "synchronise the clocks")          \
-    X(ERR_FOREIGN, -12, "belongs to another fleet or log", "point at the right one, or reseed")    \
-    X(ERR_CORRUPT, -13, "the stored data fails its check", "restore from a backup or reseed")      \
+    X(ERR_FOREIGN, -12, "belongs to another fleet or log",                                         \
+      "point at the right one, or move the journal away")                                          \
+    X(ERR_CORRUPT, -13, "the stored data fails its check",                                         \
+      "restore from a backup, or move it away to read the log anew")                               \
     X(ERR_DISK_FULL, -14, "no space left", "free space or raise journal_map_size, then restart")   \
     X(ERR_MEMORY, -15, "out of memory", "free memory or raise the limit")                          \
     X(ERR_IO, -16, "input or output failed", "see the system's message beside this one")           \
