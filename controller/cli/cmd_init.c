@@ -1,5 +1,6 @@
 /* cmd_init.c: `spillway init FLEET`: shows the plan with nothing known down, and begins the log. */
 #include "cli/cli.h"
+#include "cli/eras.h"
 #include "cli/fleet_file.h"
 #include "cli/host.h"
 #include "cli/plan_text.h"
@@ -239,7 +240,8 @@ static int run(struct cli *c, const struct fleet *f, const char *reason)
 {
     struct arena a;
     struct plan plan;
-    struct genesis g = {.era = 1};
+    struct genesis g = {0};
+    uint64_t era = 0;
     if (record_size_bound(f) > RECORD_MAX_BYTES) {
         return cli_fail(c, ERR_TOO_LARGE, "the fleet's records would be larger than any may be");
     }
@@ -247,6 +249,8 @@ static int run(struct cli *c, const struct fleet *f, const char *reason)
         return cli_fail(c, ERR_MEMORY, "the plan");
     }
     int status = plan_initial(f, &a, &plan);
+    status = status == OK ? eras_highest(c, f, &era) : status;
+    g.era = era + 1;
     if (status == OK &&
         getrandom(g.log_id.bytes, sizeof g.log_id.bytes, 0) != (ssize_t)sizeof g.log_id.bytes) {
         status = ERR_IO;

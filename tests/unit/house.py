@@ -23,7 +23,7 @@ MAY_INCLUDE = {
     'controller/core': ['state/base', 'state/model', 'state/fold'],
     'controller/actuate': ['state/base', 'state/model', 'state/config'],
     'controller/daemon': ['state', 'controller/core', 'controller/actuate'],
-    'controller/cli': ['state', 'controller/core'],
+    'controller/cli': ['state', 'controller/core', 'controller/actuate'],
     'probe/core': ['state/base', 'state/model'],
     'probe/checks': ['state/base', 'state/model', 'probe/core'],
     'probe': ['state', 'probe/core', 'probe/checks'],
