@@ -192,7 +192,7 @@ class Story:
                                                      if c["new"] == () and c["key"][0] in self.servers(victim)])
         self.require(f"{', '.join(s['name'] for s in self.stateful)} (stateful) stays where it is",
                      self.answers(self.stateful, victim) == stateful_before)
-        self._status_waits(witness)
+        self._status_waits(witness, victim)
         self.explain(witness)
         return witness
 
@@ -231,10 +231,10 @@ class Story:
     def _capacity_units(self, without):
         return sum(n for s in self.web for idc, n in number(s, "capacity", "ups").items() if idc != without)
 
-    def _status_waits(self, witness):
+    def _status_waits(self, witness, victim):
         done = self.lab.spillway.cli(witness, "status")
         self.telling.quote("spillway status", done.stdout)
-        names = [s["name"] for s in self.stateful]
+        names = [s["name"] for s in self.stateful if self.fleet.entrances_of(s["name"], victim)] + ["spillway approve"]
         self.require("`spillway status` says what waits for a person",
                      done.returncode == 0 and all(n in done.stdout for n in names))
 
