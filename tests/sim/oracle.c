@@ -56,11 +56,13 @@ static bool was_dead(const struct sim *s, uint16_t idc)
            (s->idc_died_us[idc] > 0 && s->now_us - s->idc_back_us[idc] < DEAD_US);
 }
 
-/* Well for so long, or it was until a moment ago. */
+/* Well for so long. A death that nobody need know of yet does not count, not even when it is over.
+ */
 static bool well_for(const struct sim *s, uint16_t idc, int64_t us)
 {
-    bool gone = s->idc_dead[idc] && s->now_us - s->idc_died_us[idc] >= DEAD_US;
-    return !gone && (s->idc_well_us[idc] == 0 || s->now_us - s->idc_well_us[idc] >= us);
+    bool news = s->idc_died_us[idc] > 0 && s->now_us - s->idc_died_us[idc] < DEAD_US;
+    int64_t well_us = news ? s->idc_was_well_us[idc] : s->idc_well_us[idc];
+    return (news || !s->idc_dead[idc]) && (well_us == 0 || s->now_us - well_us >= us);
 }
 
 /* Laws 1, 2: a rescue takes from what is dead. Law 7: a restore gives to what has been well. */

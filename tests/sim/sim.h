@@ -161,7 +161,7 @@ struct sim {
     /* The truth. */
     bool idc_dead[SIM_MAX_IDCS], link_cut[SIM_MAX_LINKS];
     int64_t idc_died_us[SIM_MAX_IDCS], idc_back_us[SIM_MAX_IDCS]; /* back: also when it will be */
-    int64_t idc_well_us[SIM_MAX_IDCS];                            /* since then; 0: always */
+    int64_t idc_well_us[SIM_MAX_IDCS], idc_was_well_us[SIM_MAX_IDCS]; /* since then; 0: always */
     int64_t link_back_us[SIM_MAX_LINKS];
     int64_t probe_back_us[SIM_MAX_IDCS], server_back_us[SIM_MAX_SERVERS];
     int64_t next_fault_us, next_word_us;

@@ -198,6 +198,7 @@ static void kill_idc(struct sim *s, uint16_t i)
     sim_trace(s, "IDC %u dies", i);
     s->idc_dead[i] = true;
     s->idc_died_us[i] = s->now_us;
+    s->idc_was_well_us[i] = s->idc_well_us[i];
     s->idc_back_us[i] = soon(s, 20 * US_PER_SEC);
     if (s->nodes[i].up && coin(s)) {
         node_crash(s, i);
