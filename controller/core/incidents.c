@@ -89,9 +89,21 @@ static void observe_idc(struct casebook *cases, const struct outlook *o, uint16_
     }
 }
 
+/* An IDC that comes back is seen again check by check: as long as its outage holds, a service that
+ * is still dead there belongs to that incident, and waits for no word of its own. */
+static bool covered_by_outage(const struct casebook *cases, const struct verdict *v)
+{
+    struct subject idc = {SUBJECT_IDC, v->subject.b, 0};
+    return case_find_const(cases, INCIDENT_GRAY_FAILURE, v->subject) == NULL &&
+           case_holds(case_find_const(cases, INCIDENT_IDC_OUTAGE, idc));
+}
+
 static void observe_service(struct casebook *cases, const struct outlook *o, uint16_t s, uint16_t x)
 {
     const struct verdict *v = &o->d->services[(size_t)s * o->f->idc_count + x];
+    if (covered_by_outage(cases, v)) {
+        return;
+    }
     bool own_rule = v->rule != o->d->idcs[x].rule; /* else it only repeats its IDC's verdict */
     if (v->rule == RULE_SERVICE_DEAD_INSIDE) {
         bool waits = !o->f->idcs[x].auto_restore && !o->f->services[s].stateful;

@@ -188,6 +188,25 @@ START_TEST(a_blip_on_the_way_back)
 }
 END_TEST
 
+/* A service that is still dead while its IDC comes back belongs to the outage: one word of a person
+ * is enough. */
+START_TEST(a_slow_service_on_the_way_back)
+{
+    struct world *w = three();
+    kill_beijing(w);
+    world_run(w, 5 * S, 100 * MS, 1);
+    w->service_dead[BEIJING] = true;
+    w->idc_dead[BEIJING] = false;
+    world_run(w, 5 * S, 100 * MS, 3);
+    ck_assert_ptr_null(world_incident(w, INCIDENT_GRAY_FAILURE, 0, BEIJING));
+    w->service_dead[BEIJING] = false;
+    world_run(w, 10 * S, 100 * MS, 3);
+    world_approve(w, world_incident(w, INCIDENT_IDC_OUTAGE, BEIJING, 0)->id);
+    ck_assert_int_eq(world_tick(w, 100 * MS), DECIDE_RESTORE);
+    world_free(w);
+}
+END_TEST
+
 /* A second death during a restore comes first, and the returning IDC may receive. */
 START_TEST(second_disaster_pre_empts)
 {
@@ -388,6 +407,7 @@ int main(void)
     tcase_add_test(t, restore_is_harder);
     tcase_add_test(t, dies_again_while_recovering);
     tcase_add_test(t, a_blip_on_the_way_back);
+    tcase_add_test(t, a_slow_service_on_the_way_back);
     tcase_add_test(t, second_disaster_pre_empts);
     tcase_add_test(t, fail_static);
     tcase_add_test(t, blips_leave_no_record);
