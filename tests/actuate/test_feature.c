@@ -298,7 +298,7 @@ START_TEST(fence_text_is_strict)
     struct rng rng = rng_init(3);
     for (unsigned i = 0; i < 200000; i++) {
         size_t n = rng_chance(&rng, 200000) ? (size_t)rng_below(&rng, len + 1) : len;
-        memcpy(mutated, text, len);
+        memcpy(mutated, text, sizeof mutated);
         mutated[rng_below(&rng, len)] = (char)rng_next(&rng);
         if (fence_text_parse(mutated, n, &back) != OK)
             continue;
