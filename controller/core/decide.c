@@ -257,14 +257,28 @@ static void close_recovered(struct work *w)
     }
 }
 
+/* Somebody looks dead and is not concluded yet. The way home waits for that: what it would load may
+ * be needed in a moment, and its target may be what is dying. */
+static bool death_pending(const struct outlook *o)
+{
+    bool pending = false;
+    for (uint16_t x = 0; x < o->f->idc_count; x++) {
+        pending = pending || o->d->idcs[x].rule == RULE_NOT_CONFIRMED_YET;
+    }
+    for (size_t i = 0; i < (size_t)o->f->service_count * o->f->idc_count; i++) {
+        pending = pending || o->d->services[i].rule == RULE_NOT_CONFIRMED_YET;
+    }
+    return pending;
+}
+
 static int propose_return(struct work *w)
 {
     struct planner planner;
     struct plan target;
     struct rollout_way way;
     int64_t wait_us = rollout_wait_us(&w->o);
-    if (!any_recovering(&w->cases)) {
-        return OK;
+    if (!any_recovering(&w->cases) || death_pending(&w->o)) {
+        return OK; /* d->next_us is when a confirmation completes */
     }
     if (wait_us > 0) {
         w->next_us = wait_us < w->next_us ? wait_us : w->next_us;

@@ -226,6 +226,29 @@ START_TEST(second_disaster_pre_empts)
 END_TEST
 
 /* Law 1: with all evidence lost, nothing is ever decided. */
+/* Law 7: slots and features come back only while nobody is just dying: what looks dead may be it.
+ */
+START_TEST(comfort_waits_while_a_death_is_confirmed)
+{
+    struct world *w = three();
+    kill_beijing(w);
+    world_run(w, 5 * S, 100 * MS, 1);
+    w->idc_dead[BEIJING] = false;
+    world_run(w, 10 * S, 100 * MS, 2);
+    world_approve(w, world_incident(w, INCIDENT_IDC_OUTAGE, BEIJING, 0)->id);
+    ck_assert_int_eq(world_tick(w, 100 * MS), DECIDE_RESTORE);
+    world_run(w, w->fleet->policy.step_interval_us - 200 * MS, 100 * MS, 1);
+    w->idc_dead[SHENZHEN] = true; /* just before the next step is due */
+    for (int i = 0; i < 18; i++) {
+        enum decide_purpose p = world_tick(w, 100 * MS);
+        ck_assert_msg(p != DECIDE_RESTORE && p != DECIDE_PROMOTE, "%s in the window",
+                      decide_purpose_name(p));
+    }
+    ck_assert_int_eq(world_tick(w, 300 * MS), DECIDE_RESCUE);
+    world_free(w);
+}
+END_TEST
+
 START_TEST(fail_static)
 {
     struct world *w = three();
@@ -409,6 +432,7 @@ int main(void)
     tcase_add_test(t, a_blip_on_the_way_back);
     tcase_add_test(t, a_slow_service_on_the_way_back);
     tcase_add_test(t, second_disaster_pre_empts);
+    tcase_add_test(t, comfort_waits_while_a_death_is_confirmed);
     tcase_add_test(t, fail_static);
     tcase_add_test(t, blips_leave_no_record);
     tcase_add_test(t, never_the_last);
