@@ -350,6 +350,12 @@ void links_judge(struct links *l, struct mono now)
     }
 }
 
+void links_unseen(struct links *l, struct mono until)
+{
+    for (uint32_t i = 0; i < l->config.count; i++)
+        path_unseen(&l->items[i].path, until);
+}
+
 bool links_due(const struct links *l, struct mono *ret_due)
 {
     bool any = false;

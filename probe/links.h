@@ -38,6 +38,8 @@ void links_events(struct links *l);
 void links_tick(struct links *l, struct mono now);
 /* Drains the sockets, then concludes. */
 void links_judge(struct links *l, struct mono now);
+/* This process stood still until `until` (core/path.h). */
+void links_unseen(struct links *l, struct mono until);
 /* When links_judge is next due before a tick; false for not. */
 bool links_due(const struct links *l, struct mono *ret_due);
 /* Reads the interface counters, and loads keys that were missing. */

@@ -17,6 +17,7 @@ enum {
     EVENTS_MAX = 8,
     FLUSH_MS = 1000,
     LATE_LOGGED_US = 50 * 1000,
+    STOOD_STILL_US = 1000 * 1000, /* later than this, we were not there */
 };
 
 #define COMPLAINT_US (10 * US_PER_SEC)
@@ -294,6 +295,12 @@ static void note_lateness(struct probe *p, struct mono now)
         return;
     int64_t late = mono_diff_us(now, p->rings);
     lateness_note(&p->lateness, p->rings, now);
+    /* What was not watched did not hold: else a probe that was stopped through an outage would
+     * vouch for the whole time (law 7). */
+    if (late >= STOOD_STILL_US && p->world != NULL) {
+        links_unseen(p->world->links, now);
+        targets_unseen(p->world->targets, now);
+    }
     uint64_t silent = 0;
     if (late >= LATE_LOGGED_US && log_allow(&p->late, now, COMPLAINT_US, &silent))
         log_event(p->log, LOG_WARNING, LOG_CODE("probe-late"), LOG_INT("late_us", late),

@@ -344,6 +344,12 @@ void targets_turn(struct targets *t, struct mono now)
         http_checks_events(t->http, clock_mono());
 }
 
+void targets_unseen(struct targets *t, struct mono until)
+{
+    for (uint32_t i = 0; i < t->config.count; i++)
+        checker_unseen(&t->items[i].checker, until);
+}
+
 struct mono targets_due(const struct targets *t)
 {
     struct mono due = t->ticker.due, http;

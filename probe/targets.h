@@ -34,6 +34,8 @@ int targets_fd(const struct targets *t);
 void targets_events(struct targets *t);
 /* Begins what is due, ends what is over its time; call it after targets_events. */
 void targets_turn(struct targets *t, struct mono now);
+/* This process stood still until `until` (core/checker.h). */
+void targets_unseen(struct targets *t, struct mono until);
 /* When targets_turn is next due. */
 struct mono targets_due(const struct targets *t);
 

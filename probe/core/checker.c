@@ -119,6 +119,22 @@ bool checker_result(struct checker *c, uint16_t address, bool good, struct mono 
     return track_set(&c->track, alive, view.best->good_first, now);
 }
 
+static struct mono not_before(struct mono t, struct mono until)
+{
+    return t.us < until.us ? until : t;
+}
+
+void checker_unseen(struct checker *c, struct mono until)
+{
+    track_unseen(&c->track, until);
+    c->failed_first = not_before(c->failed_first, until);
+    for (uint16_t i = 0; i < c->count; i++) {
+        struct checked_address *a = &c->addresses[i];
+        a->failed_first = not_before(a->failed_first, until);
+        a->good_first = not_before(a->good_first, until);
+    }
+}
+
 void checker_observe(struct checker *c, struct mono now, struct observation *ret)
 {
     *ret = (struct observation){

@@ -51,6 +51,8 @@ uint16_t checker_take(struct checker *c);
 /* A check of the address that began at `began` ended now. True when the target's health changed. */
 bool checker_result(struct checker *c, uint16_t address, bool good, struct mono began,
                     struct mono now);
+/* This process stood still until `until`: neither a state nor a run of results began before. */
+void checker_unseen(struct checker *c, struct mono until);
 void checker_observe(struct checker *c, struct mono now, struct observation *ret);
 
 #endif

@@ -10,6 +10,11 @@ enum {
     PPM = 1000000,
 };
 
+static struct mono later(struct mono a, struct mono b)
+{
+    return a.us > b.us ? a : b;
+}
+
 static struct path_packet *packet_of(struct path *p, uint32_t seq)
 {
     return &p->packets[seq % PATH_WINDOW];
@@ -53,7 +58,7 @@ static void packet_lost(struct path *p, struct path_packet *packet)
     packet->fate = PACKET_LOST;
     p->good_run = 0;
     if (p->lost_run++ == 0)
-        p->lost_first = packet->sent;
+        p->lost_first = later(packet->sent, p->watched);
 }
 
 void path_sent(struct path *p, struct mono at, uint64_t stamp)
@@ -102,7 +107,7 @@ static void recount_lost_run(struct path *p, struct mono now)
         run = p->lost_run;
     p->lost_run = run;
     if (run > 0) {
-        p->lost_first = packet_of(p, p->judged_seq - run)->sent;
+        p->lost_first = later(packet_of(p, p->judged_seq - run)->sent, p->watched);
     } else if (p->good_run == 0) {
         p->good_run = 1;
         p->good_first = now;
@@ -255,6 +260,14 @@ bool path_carrier(struct path *p, bool up, struct mono now)
     p->carrier_at = now;
     p->good_run = 0; /* it must prove itself from here */
     return decide(p, now);
+}
+
+void path_unseen(struct path *p, struct mono until)
+{
+    track_unseen(&p->track, until);
+    p->watched = until;
+    p->lost_first = later(p->lost_first, until);
+    p->good_first = later(p->good_first, until);
 }
 
 bool path_judge(struct path *p, struct mono now)

@@ -58,6 +58,7 @@ struct path {
     uint32_t lost_run, good_run;
     uint32_t good_seq; /* first of the good run */
     struct mono lost_first, good_first;
+    struct mono watched; /* without a stand-still since then; no run is older */
     bool carrier;
     struct mono carrier_at;
     bool heard, refused;
@@ -90,6 +91,8 @@ void path_heard(struct path *p, struct mono at);
 void path_refused(struct path *p, struct mono at);
 /* The interface's carrier; an edge when it changed the health (true). */
 bool path_carrier(struct path *p, bool up, struct mono now);
+/* This process stood still until `until`: neither a state nor a run of losses began before. */
+void path_unseen(struct path *p, struct mono until);
 /* Concludes; call it after draining the sockets. True when the health changed. */
 bool path_judge(struct path *p, struct mono now);
 /* When path_judge could next find the link down; false while nothing is missing. */

@@ -39,6 +39,12 @@ bool track_set(struct track *t, enum health health, struct mono since, struct mo
     return true;
 }
 
+void track_unseen(struct track *t, struct mono until)
+{
+    if (t->since.us < until.us)
+        t->since = until;
+}
+
 int64_t track_held_us(const struct track *t, struct mono now)
 {
     int64_t held = mono_diff_us(now, t->since);

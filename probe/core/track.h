@@ -29,6 +29,8 @@ void track_init(struct track *t, struct mono now);
 /* Sets the health, which began at `since` (clipped to now). True when it changed. Leaving or
  * entering unknown is a change, but no flap. */
 bool track_set(struct track *t, enum health health, struct mono since, struct mono now);
+/* Nobody looked until `until`: what held before is not known to have held since. */
+void track_unseen(struct track *t, struct mono until);
 /* How long the present health has held, in microseconds; never negative. */
 int64_t track_held_us(const struct track *t, struct mono now);
 /* Changes in the hour that ends now. */

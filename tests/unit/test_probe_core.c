@@ -511,6 +511,39 @@ START_TEST(test_ticker_never_drifts)
 }
 END_TEST
 
+/* Law 7: a probe that was stopped through an outage does not vouch for the time it slept. */
+START_TEST(test_stand_still_vouches_for_nothing)
+{
+    struct bench b;
+    struct observation seen;
+    bench_init(&b);
+    for (int i = 0; i < 200; i++)
+        tick(&b, ANSWERED);
+    path_observe(&b.path, b.now, &seen);
+    ck_assert_int_eq(seen.health, HEALTH_UP);
+    ck_assert_int_ge(seen.held_us, 9 * US_PER_SEC);
+    b.now = mono_add(b.now, 60 * US_PER_SEC); /* SIGSTOP, and an outage that nobody here saw */
+    path_unseen(&b.path, b.now);
+    path_observe(&b.path, b.now, &seen);
+    ck_assert_int_eq(seen.health, HEALTH_UP);
+    ck_assert_int_eq(seen.held_us, 0);
+    for (int i = 0; i < 10; i++)
+        tick(&b, LOST_OUT); /* nor is a down older than the watch */
+    path_observe(&b.path, b.now, &seen);
+    ck_assert_int_eq(seen.health, HEALTH_DOWN);
+    ck_assert_int_le(seen.held_us, 11 * INTERVAL);
+
+    struct checker c;
+    checker_init(&c, 1, 2, at(0));
+    (void)checker_result(&c, 0, true, at(0), at(MS));
+    (void)checker_result(&c, 0, true, at(100 * MS), at(101 * MS));
+    checker_unseen(&c, at(60 * US_PER_SEC));
+    checker_observe(&c, at(61 * US_PER_SEC), &seen);
+    ck_assert_int_eq(seen.health, HEALTH_UP);
+    ck_assert_int_eq(seen.held_us, US_PER_SEC);
+}
+END_TEST
+
 START_TEST(test_lateness)
 {
     struct lateness l = {0};
@@ -562,6 +595,7 @@ int main(void)
     tcase_add_test(c, test_up_and_down);
     tcase_add_test(c, test_exhaustive);
     tcase_add_test(c, test_own_lateness_is_not_the_links);
+    tcase_add_test(c, test_stand_still_vouches_for_nothing);
     tcase_add_test(c, test_late_answers_break_the_run);
     tcase_add_test(c, test_wrong_answers);
     tcase_add_test(c, test_refused_is_unknown);
