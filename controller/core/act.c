@@ -78,8 +78,7 @@ void act_decided(struct act *a, const struct control *c, const struct decide *d,
     for (uint32_t i = 0; i < d->change_count; i++) {
         const struct change *ch = &d->changes[i];
         if (ch->kind == CHANGE_ANSWER) {
-            a->diff[a->diff_count++] =
-                *ch; /* each answer changes at most once: the fold applied it */
+            a->diff[a->diff_count++] = *ch; /* fits: plan_apply() takes each answer once at most */
         } else if (ch->kind == CHANGE_TIER && ch->tier.to < ch->tier.from) {
             demotes = add_receivers(a, c, ch) || demotes;
         }

@@ -5,6 +5,7 @@
 
 /* The open incidents after a decision, made beside the old ones. */
 struct incident_list {
+    const struct fleet *fleet;
     uint32_t next, count;
     struct incident at[INCIDENT_MAX];
 };
@@ -30,7 +31,7 @@ static int open_incident(struct incident_list *l, const struct incident *new, st
                          uint64_t offset)
 {
     if (new->id != l->next || l->count == INCIDENT_MAX || new->approved ||
-        !incident_may_go(INCIDENT_NONE, new->state)) {
+        !incident_may_go(INCIDENT_NONE, new->state) || !incident_fits(l->fleet, new)) {
         return ERR_INVARIANT;
     }
     struct incident *n = &l->at[l->count++];
@@ -50,7 +51,9 @@ static int change_incident(struct incident_list *l, const struct incident *new, 
         return open_incident(l, new, now, offset);
     }
     bool moves = n->state != new->state;
-    if ((moves && !incident_may_go(n->state, new->state)) || (new->approved && !n->approved)) {
+    bool same = subject_equal(&new->subject, &n->subject) && new->kind == n->kind;
+    if (!same || (moves && !incident_may_go(n->state, new->state)) ||
+        (new->approved && !n->approved)) {
         return ERR_INVARIANT;
     }
     struct incident old = *n;
@@ -122,7 +125,8 @@ int fold_decide(struct control *c, const struct record *r, int64_t offset)
 {
     const struct decide *d = &r->decide;
     struct logtime now = r->log_time.us > c->log_time.us ? r->log_time : c->log_time;
-    struct incident_list l = {.next = c->next_incident, .count = c->incident_count};
+    struct incident_list l = {
+        .fleet = c->fleet, .next = c->next_incident, .count = c->incident_count};
     memcpy(l.at, c->incidents, sizeof l.at);
     if (!concerns_plan(c, d)) {
         return ERR_INVARIANT;

@@ -1,5 +1,5 @@
 /* invariant.c: what must hold of every plan and every control state, whoever made it. */
-#include "fold/fold.h"
+#include "fold/fold_internal.h"
 
 #include <string.h>
 
@@ -97,6 +97,35 @@ const char *plan_broken(const struct fleet *f, const struct plan *p)
     return broken;
 }
 
+static enum subject_kind subject_of(enum incident_kind kind)
+{
+    switch (kind) {
+    case INCIDENT_LINK_CUT: return SUBJECT_LINK;
+    case INCIDENT_CONDUIT_CUT: return SUBJECT_CONDUIT;
+    case INCIDENT_CARRIER_OUTAGE: return SUBJECT_CARRIER;
+    case INCIDENT_IDC_OUTAGE:
+    case INCIDENT_IDC_ISOLATED: return SUBJECT_IDC;
+    case INCIDENT_REGION_DISASTER: return SUBJECT_REGION;
+    case INCIDENT_OVERLOAD:
+    case INCIDENT_GRAY_FAILURE: return SUBJECT_SERVICE;
+    case INCIDENT_BLIND_OBSERVER: return SUBJECT_OBSERVER;
+    }
+    return 0;
+}
+
+bool incident_fits(const struct fleet *f, const struct incident *n)
+{
+    const uint16_t counts[] = {
+        [SUBJECT_LINK] = f->link_count,       [SUBJECT_CONDUIT] = f->conduit_count,
+        [SUBJECT_CARRIER] = f->carrier_count, [SUBJECT_IDC] = f->idc_count,
+        [SUBJECT_SERVICE] = f->service_count, [SUBJECT_OBSERVER] = f->idc_count,
+        [SUBJECT_REGION] = f->region_count,
+    };
+    const struct subject *s = &n->subject;
+    return s->kind != 0 && s->kind == subject_of(n->kind) && s->a < counts[s->kind] &&
+           s->b < f->idc_count;
+}
+
 static const char *incidents_broken(const struct control *c)
 {
     uint32_t last = 0;
@@ -107,6 +136,9 @@ static const char *incidents_broken(const struct control *c)
         }
         if (n->state == INCIDENT_NONE || n->state == INCIDENT_CLOSED) {
             return "an incident that is not open was kept";
+        }
+        if (!incident_fits(c->fleet, n)) {
+            return "an incident is about something that the fleet does not have";
         }
         last = n->id;
     }

@@ -161,11 +161,21 @@ static int apply_one(struct plan *p, const struct change *ch)
     return ERR_INVARIANT;
 }
 
+/* In the order of plan_diff, and not about the same thing. */
+static bool follows(const struct change *before, const struct change *ch)
+{
+    if (ch->kind != before->kind) {
+        return ch->kind > before->kind;
+    }
+    return ch->a != before->a ? ch->a > before->a : ch->b > before->b;
+}
+
 int plan_apply(struct plan *p, const struct change *changes, uint32_t count)
 {
     int status = OK;
     for (uint32_t i = 0; i < count && status == OK; i++) {
-        status = apply_one(p, &changes[i]);
+        bool ordered = i == 0 || follows(&changes[i - 1], &changes[i]);
+        status = ordered ? apply_one(p, &changes[i]) : ERR_INVARIANT;
     }
     return status;
 }

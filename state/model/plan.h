@@ -112,8 +112,10 @@ struct change {
  * Returns their number, or ERR_FULL. */
 int plan_diff(const struct plan *from, const struct plan *to, struct change *changes,
               uint32_t max) MUST_CHECK;
-/* Applies the changes; ERR_INVARIANT when one does not meet its old side, or an index is out of
- * range: the plan is then half changed and must be thrown away. The fence is left alone. */
+/* Applies the changes; ERR_INVARIANT when one does not meet its old side, an index is out of range,
+ * or they are not in the order of plan_diff, each about something else (a list that comes back to
+ * the same place could hide anything in between): the plan is then half changed and must be thrown
+ * away. The fence is left alone. */
 int plan_apply(struct plan *p, const struct change *changes, uint32_t count) MUST_CHECK;
 /* Exchanges old and new of every change, in place. */
 void changes_invert(struct change *changes, uint32_t count);

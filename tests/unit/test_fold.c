@@ -365,6 +365,48 @@ START_TEST(incidents_go_only_where_the_table_lets_them)
 }
 END_TEST
 
+START_TEST(an_incident_is_about_something_of_its_kind_in_the_fleet)
+{
+    struct incident n;
+    memset(&n, 0, sizeof n);
+    n.id = w->control.next_incident;
+    n.kind = INCIDENT_IDC_OUTAGE;
+    n.state = INCIDENT_CONFIRMED;
+    n.subject = (struct subject){SUBJECT_IDC, w->fleet->idc_count, 0};
+    struct record r = incident_note(2, &n);
+    ck_assert_int_eq(broken(&r), ERR_INVARIANT);
+    n.subject = (struct subject){SUBJECT_LINK, 0, 0};
+    ck_assert_int_eq(broken(&r), ERR_INVARIANT);
+    n.subject = (struct subject){SUBJECT_IDC, 0, 0};
+    ck_assert_int_eq(put(&r), FOLD_ACCEPTED);
+    n.subject.a = 1; /* and stays about it */
+    r = incident_note(3, &n);
+    ck_assert_int_eq(broken(&r), ERR_INVARIANT);
+    w->control.incidents[0].subject.a = w->fleet->idc_count; /* out of a journal or a reseed */
+    ck_assert_ptr_nonnull(control_broken(&w->control));
+}
+END_TEST
+
+START_TEST(a_decision_changes_each_thing_once)
+{
+    struct change ch[3];
+    memset(ch, 0, sizeof ch);
+    ch[0].kind = CHANGE_ANSWER;
+    ch[0].answer.from = ch[0].answer.to = *plan_answer(&w->control.plan, 0, 0);
+    ch[0].answer.to.slots[0].entrance = 60000; /* there and back again */
+    ch[1].kind = CHANGE_ANSWER;
+    ch[1].answer.from = ch[0].answer.to;
+    ch[1].answer.to = ch[0].answer.from;
+    struct record r = demotion(2, &ch[2]);
+    r.decide.changes = ch;
+    r.decide.change_count = 3;
+    ck_assert_int_eq(broken(&r), ERR_INVARIANT);
+    r.decide.changes = &ch[2];
+    r.decide.change_count = 1;
+    ck_assert_int_eq(put(&r), FOLD_ACCEPTED);
+}
+END_TEST
+
 START_TEST(an_approval_comes_from_an_operator_once)
 {
     struct incident n;
@@ -683,6 +725,8 @@ static void add_states(TCase *t)
     tcase_add_test(t, broken_plans_change_nothing);
     tcase_add_test(t, law_5_no_answer_and_no_route_is_ever_empty);
     tcase_add_test(t, incidents_go_only_where_the_table_lets_them);
+    tcase_add_test(t, an_incident_is_about_something_of_its_kind_in_the_fleet);
+    tcase_add_test(t, a_decision_changes_each_thing_once);
     tcase_add_test(t, the_state_comes_back_from_its_bytes_and_the_digest_knows_every_record);
     tcase_add_test(t, damaged_bytes_are_refused_or_read_never_crash);
     tcase_add_test(t, a_skip_moves_the_offset_and_nothing_else);
