@@ -26,7 +26,8 @@ bool lead_is_mine(const struct replica_config *config, const struct control *c)
 
 struct logtime lead_time(const struct lead *l, struct mono now)
 {
-    return (struct logtime){l->time.us + mono_diff_us(now, l->time_at)};
+    int64_t us = l->time.us + mono_diff_us(now, l->time_at);
+    return (struct logtime){us < US_MAX ? us : US_MAX}; /* the greatest that a record can carry */
 }
 
 void lead_end(struct lead *l, struct mono now)

@@ -20,6 +20,8 @@ struct logtime {
 
 #define US_PER_MS  INT64_C(1000)
 #define US_PER_SEC INT64_C(1000000)
+/* What comes from outside is at most this (73000 years), so that sums of a few cannot overflow. */
+#define US_MAX (INT64_MAX / 4)
 
 static inline struct mono mono_add(struct mono t, int64_t us)
 {

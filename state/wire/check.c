@@ -125,7 +125,7 @@ static int sound(bool ok)
 
 int record_check(const struct record *r)
 {
-    if (r->base < -1 || r->log_time.us < 0) {
+    if (r->base < -1 || r->log_time.us < 0 || r->log_time.us > US_MAX) {
         return ERR_INVALID;
     }
     switch (r->kind) {

@@ -44,14 +44,15 @@ static bool key_is_sound(const struct report_key *key)
 
 static bool observation_is_sound(const struct observation *o)
 {
-    return (unsigned)o->health <= HEALTH_DOWN && o->held_us >= 0 && o->loss_out_ppm <= MILLION &&
-           o->loss_in_ppm <= MILLION;
+    return (unsigned)o->health <= HEALTH_DOWN && o->held_us >= 0 && o->held_us <= US_MAX &&
+           o->loss_out_ppm <= MILLION && o->loss_in_ppm <= MILLION;
 }
 
 static bool report_is_sound(const struct report *r)
 {
     bool ok = r->observer < FLEET_MAX_IDCS && r->incarnation > 0 && r->sequence > 0 &&
-              r->sent_us >= 0 && r->lateness_us >= 0 && r->count <= REPORT_MAX_TARGETS;
+              r->sent_us >= 0 && r->sent_us <= US_MAX && r->lateness_us >= 0 &&
+              r->count <= REPORT_MAX_TARGETS;
     for (uint32_t i = 0; ok && i < r->count; i++) {
         ok = observation_is_sound(&r->observations[i]);
     }

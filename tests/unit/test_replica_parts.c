@@ -173,6 +173,23 @@ START_TEST(a_long_silence_does_not_make_an_old_report_young)
 }
 END_TEST
 
+/* The furthest that the wire lets through (US_MAX), and back to zero: no sum overflows. */
+START_TEST(the_furthest_times_of_a_report_do_not_overflow)
+{
+    size_t size = intake_arena_size(w->fleet);
+    void *room = aligned_alloc(16, (size + 15) / 16 * 16);
+    struct arena a;
+    ck_assert_ptr_nonnull(room);
+    arena_init(&a, room, size);
+    ck_assert_int_eq(intake_new(w->fleet, &a, T(0), &in), OK);
+    intake_ended(&in, 0);
+    ck_assert(report(5, 1, US_MAX, T(1)));
+    ck_assert(report(5, 2, 0, T(2)));
+    ck_assert_int_ge(intake_evidence(&in, T(3))[0].age_us, US_MAX);
+    free(room);
+}
+END_TEST
+
 /* --- Confirm or take back ------------------------------------------------------------------------
  */
 
@@ -225,6 +242,7 @@ int main(void)
     tcase_add_test(t, a_plan_releases_only_the_downs_that_it_has_seen);
     tcase_add_test(t, evidence_is_new_aged_and_conclusive_by_the_rules);
     tcase_add_test(t, a_long_silence_does_not_make_an_old_report_young);
+    tcase_add_test(t, the_furthest_times_of_a_report_do_not_overflow);
     tcase_add_test(t, a_found_plan_is_confirmed_or_taken_back_by_what_is_seen);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);

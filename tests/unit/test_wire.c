@@ -417,7 +417,13 @@ START_TEST(test_report_bounds)
     r.observations[4].loss_in_ppm = 0;
     r.observations[4].held_us = -1;
     ck_assert_int_eq(report_encode(&r, &key, wire, RECORD_MAX_BYTES, &size), ERR_INVALID);
-    r.observations[4].held_us = 0;
+    r.observations[4].held_us = US_MAX + 1; /* with its age it would overflow */
+    ck_assert_int_eq(report_encode(&r, &key, wire, RECORD_MAX_BYTES, &size), ERR_INVALID);
+    r.observations[4].held_us = US_MAX;
+    r.sent_us = INT64_MAX;
+    ck_assert_int_eq(report_encode(&r, &key, wire, RECORD_MAX_BYTES, &size), ERR_INVALID);
+    r.sent_us = US_MAX;
+    ck_assert_int_eq(report_encode(&r, &key, wire, RECORD_MAX_BYTES, &size), OK);
     r.sequence = 0;
     ck_assert_int_eq(report_encode(&r, &key, wire, RECORD_MAX_BYTES, &size), ERR_INVALID);
     r.sequence = 1;

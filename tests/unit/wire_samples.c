@@ -306,7 +306,7 @@ struct report sample_report(struct rng *r, uint32_t count, struct arena *a)
     struct report rep = {.observer = (uint16_t)rng_below(r, FLEET_MAX_IDCS),
                          .incarnation = 1 + rng_below(r, UINT64_MAX - 1),
                          .sequence = 1 + rng_below(r, UINT64_MAX - 1),
-                         .sent_us = (int64_t)rng_below(r, INT64_MAX),
+                         .sent_us = (int64_t)rng_below(r, US_MAX),
                          .lateness_us = (int64_t)rng_below(r, INT64_MAX),
                          .count = count};
     fill(r, rep.fleet.bytes, sizeof(rep.fleet.bytes));
@@ -314,7 +314,7 @@ struct report sample_report(struct rng *r, uint32_t count, struct arena *a)
     for (uint32_t i = 0; i < count; i++) {
         rep.observations[i] =
             (struct observation){.health = (enum health)rng_below(r, HEALTH_DOWN + 1),
-                                 .held_us = (int64_t)rng_below(r, INT64_MAX),
+                                 .held_us = (int64_t)rng_below(r, US_MAX),
                                  .loss_out_ppm = (uint32_t)rng_below(r, 1000001),
                                  .loss_in_ppm = (uint32_t)rng_below(r, 1000001),
                                  .rtt_us = (uint32_t)rng_next(r),
