@@ -70,15 +70,16 @@ static bool read_id(const char *hex, struct request_id *ret_id)
     return true;
 }
 
-/* A reason that people can read later: not empty, no control characters, within the record's field.
- */
+/* A reason that people can read later: not empty, no control characters (U+0080 to U+009F are some
+ * as well, in UTF-8 as jansson passes it), within the record's field. */
 static bool read_reason(const char *text, char ret_reason[RECORD_TEXT_SIZE])
 {
     if (text == NULL || text[0] == '\0' || strlen(text) >= RECORD_TEXT_SIZE) {
         return false;
     }
     for (const char *s = text; *s != '\0'; s++) {
-        if ((unsigned char)*s < 0x20 || *s == 0x7f) {
+        const unsigned char *ch = (const unsigned char *)s;
+        if (ch[0] < 0x20 || ch[0] == 0x7f || (ch[0] == 0xc2 && ch[1] < 0xa0)) {
             return false;
         }
     }

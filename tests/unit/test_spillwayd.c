@@ -145,6 +145,8 @@ START_TEST(bad_control_messages_are_answered_and_counted)
         "\"reason\":\"\"}\n",
         "{\"request\":\"approve\",\"id\":\"00112233445566778899aabbccddeeff\",\"incident\":1,"
         "\"reason\":\"a\\nb\"}\n",
+        "{\"request\":\"approve\",\"id\":\"00112233445566778899aabbccddeeff\",\"incident\":1,"
+        "\"reason\":\"a\\u0085b\"}\n",
         "{\"request\":\"status\",\"request\":\"status\"}\n",
         "\xff\xfe\n",
         "\n",
