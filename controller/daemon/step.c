@@ -154,13 +154,13 @@ static void step(struct daemon *d, struct event *e, const struct bytes *encoded)
     }
     e->now = mono_now();
     int count = replica_step(d->replica, e, d->effects, REPLICA_MAX_EFFECTS);
+    if (encoded != NULL) {
+        keep_record(d, e->record.record, e->record.offset, encoded); /* folded even if it failed */
+    }
     if (count < 0) {
         log_event(&d->log, LOG_ERROR, LOG_CODE("step-failed"), LOG_INT("status", count),
                   LOG_INT("kind", e->kind), LOG_STR("why", error_text(count)));
         return;
-    }
-    if (encoded != NULL) {
-        keep_record(d, e->record.record, e->record.offset, encoded);
     }
     /* The fleet of a GENESIS has to have its actuators before the first effect that needs them. */
     equip_parts(d);
