@@ -143,8 +143,8 @@ static void failed(struct job *j, int status, struct mono now)
 void act_outcome(struct act *a, struct out *o, const struct outcome *outcome)
 {
     struct job *j = act_job(a, o->control, outcome->actuator, outcome->target, o->me);
-    if (j == NULL || !j->busy) {
-        return;
+    if (j == NULL || !j->busy || fence_compare(&outcome->fence, &j->trying) != FENCE_EQUAL) {
+        return; /* none of ours, or of one that was given up */
     }
     j->busy = false;
     bool found = outcome->found.era != 0;
@@ -290,7 +290,9 @@ static void run_dns(struct act *a, struct out *o, uint16_t server, bool leads)
     }
     e->dns.server = server;
     e->dns.may_create = leads;
-    if (a->diff_from.generation != 0 && fence_compare(&a->diff_to, &a->plan) == FENCE_EQUAL) {
+    /* Only to get there: a look at what is there already looks at the whole plan. */
+    if (a->diff_from.generation != 0 && fence_compare(&a->diff_to, &a->plan) == FENCE_EQUAL &&
+        fence_compare(&j->at, &a->plan) != FENCE_EQUAL) {
         e->dns.predecessor = a->diff_from;
         e->dns.changes = a->diff;
         e->dns.change_count = a->diff_count;

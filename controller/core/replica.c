@@ -289,6 +289,9 @@ static void step_record(struct replica *r, struct out *o, const struct record *r
     int status = fold_apply(&r->control, &r->arena, record, offset, &r->last_void);
     if (status == OK && !had_fleet && r->control.fleet != NULL) {
         status = parts_new(r, o->now);
+        if (status != OK) {
+            control_init(&r->control); /* a fleet without its parts is none */
+        }
         o->me = own_idc(r);
     }
     if (status != OK) {
@@ -456,29 +459,33 @@ static int look(struct replica *r, struct out *o)
     return OK;
 }
 
-static int run_leader(struct replica *r, struct out *o, const struct fitness *fit)
+/* A decision that cannot be made must not cost the lead: heartbeats and effects of this step go on.
+ */
+static void run_leader(struct replica *r, struct out *o, const struct fitness *fit)
 {
     if (!lead_may_decide(&r->lead, o, fit)) {
-        return OK;
+        return;
     }
-    int status = OK;
     if (r->look || is_due(r->look_at, o->now)) {
         r->look = false;
-        status = look(r, o);
+        int status = look(r, o);
+        if (status != OK) {
+            out_notice(o, NOTICE_UNDECIDED, r->control.applied, status, o->me);
+            r->look_at = mono_add(o->now, US_PER_SEC);
+        }
     }
     out_wake(o, r->look_at);
-    return status;
 }
 
-static int run(struct replica *r, struct out *o)
+static void run(struct replica *r, struct out *o)
 {
     if (o->me == FLEET_NONE) {
-        return OK; /* no fleet yet, or one that does not know this IDC */
+        return; /* no fleet yet, or one that does not know this IDC */
     }
     struct fitness fit = fitness_of(r, o);
     bool writes = !r->lead.lost;
     lead_run(&r->lead, o, &fit);
-    int status = run_leader(r, o, &fit);
+    run_leader(r, o, &fit);
     requests_run(&r->requests, o, writes);
     if (!fit.halted) {
         act_run(&r->parts.act, o, lead_is_mine(&r->config, &r->control));
@@ -486,7 +493,6 @@ static int run(struct replica *r, struct out *o)
     if (writes) {
         tell_run(&r->tell, &r->parts.act, o, &r->digest, intake_warm(&r->parts.intake), fit.halted);
     }
-    return status;
 }
 
 int replica_step(struct replica *r, const struct event *e, struct effect *effects, uint32_t max)
@@ -508,9 +514,9 @@ int replica_step(struct replica *r, const struct event *e, struct effect *effect
     }
     r->stepped = e->now;
     take_event(r, &o, e);
-    int status = run(r, &o);
+    run(r, &o);
     r->deadline = o.deadline;
-    return status != OK ? status : (int)o.count;
+    return (int)o.count;
 }
 
 /* --- Views ---------------------------------------------------------------------------------------

@@ -87,6 +87,7 @@ enum notice {
     NOTICE_LOST_LEAD,
     NOTICE_DECIDED,
     NOTICE_VOID_DECISION, /* a decision of ours did not count */
+    NOTICE_UNDECIDED,     /* the decision core failed (status); it is asked again in a second */
     NOTICE_INCIDENT,
     NOTICE_FENCE_SPLIT, /* equal era and generation, another digest or log id */
     NOTICE_HELD,        /* an actuator found a hold */

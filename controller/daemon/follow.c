@@ -147,6 +147,20 @@ static void resumed(struct daemon *d, int64_t offset)
     log_event(&d->log, LOG_INFO, LOG_CODE("following"), LOG_INT("offset", offset));
 }
 
+/* There was no memory for this record now. It counts for everybody else, so reading stops here, as
+ * if the log were away, and begins again at it. */
+static void read_again(struct daemon *d, int64_t offset)
+{
+    struct event lost = {.kind = EVENT_LOG_LOST};
+    log_event(&d->log, LOG_ERROR, LOG_CODE("record-not-read"), LOG_INT("offset", offset),
+              LOG_INT("status", ERR_MEMORY), LOG_STR("why", error_text(ERR_MEMORY)));
+    daemon_step(d, &lost);
+    int status = bus_tail_log(d->bus, offset, mono_now());
+    if (status != OK) {
+        refuse(d, "no memory to go on reading the log");
+    }
+}
+
 static void take_record(struct daemon *d, const struct bus_event *e)
 {
     d->counters.records++;
@@ -165,6 +179,10 @@ static void take_record(struct daemon *d, const struct bus_event *e)
     int status = daemon_arena(d, record_arena_size(e->size), &arena)
                      ? record_decode(e->data, e->size, &arena, &r)
                      : ERR_MEMORY;
+    if (status == ERR_MEMORY) {
+        read_again(d, e->offset);
+        return;
+    }
     if (status != OK) {
         uint64_t silent;
         if (log_allow(&d->counters.bad_records, mono_now(), TELL_US, &silent)) {

@@ -11,6 +11,7 @@ static const char *notice_code(enum notice n)
     case NOTICE_LOST_LEAD: return "lost-lead";
     case NOTICE_DECIDED: return "decided";
     case NOTICE_VOID_DECISION: return "void-decision";
+    case NOTICE_UNDECIDED: return "undecided";
     case NOTICE_INCIDENT: return "incident";
     case NOTICE_FENCE_SPLIT: return "fence-split";
     case NOTICE_HELD: return "held";
@@ -25,6 +26,7 @@ static enum log_level notice_level(enum notice n)
 {
     switch (n) {
     case NOTICE_HALTED:
+    case NOTICE_UNDECIDED:
     case NOTICE_FENCE_SPLIT: return LOG_ERROR;
     case NOTICE_LOST_LEAD:
     case NOTICE_VOID_DECISION:

@@ -10,7 +10,9 @@ static void *budget_alloc(void *data, size_t size)
         return NULL;
     }
     b->left -= size;
-    return malloc(size > 0 ? size : 1);
+    void *memory = malloc(size > 0 ? size : 1);
+    b->starved = b->starved || memory == NULL;
+    return memory;
 }
 
 static void budget_free(void *data, void *memory)
@@ -22,6 +24,7 @@ static void budget_free(void *data, void *memory)
 void budget_init(struct budget *b, size_t size)
 {
     b->left = 64 * 1024 + 10 * size;
+    b->starved = false;
     b->allocator =
         (ProtobufCAllocator){.alloc = budget_alloc, .free = budget_free, .allocator_data = b};
 }

@@ -3,11 +3,13 @@
 #define SPILLWAY_WIRE_BUDGET_H
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct budget {
     ProtobufCAllocator allocator;
-    size_t left; /* bytes that may still be asked for; given back memory does not count again */
+    size_t left;  /* bytes that may still be asked for; given back memory does not count again */
+    bool starved; /* the system had no memory: what failed is not the message's fault */
 };
 
 /* Starts a budget that any honest message of size bytes stays within: a packed column grows by

@@ -68,8 +68,20 @@ static size_t decide_size(const struct fleet *f)
                     RECORD_MAX_CHANGES * (change + 2 * answer_size(FLEET_MAX_SLOTS)));
 }
 
+/* A rescue must fit into one DECIDE: every answer, release and tier limit at once. Hops alone may
+ * be spread over several. */
+static bool rescue_fits(const struct fleet *f)
+{
+    uint64_t n = (uint64_t)f->service_count * f->view_count + (uint64_t)2 * f->link_count +
+                 (uint64_t)f->region_count * f->service_count;
+    return n <= RECORD_MAX_CHANGES;
+}
+
 size_t record_size_bound(const struct fleet *f)
 {
+    if (!rescue_fits(f)) {
+        return RECORD_MAX_BYTES + 1;
+    }
     size_t genesis = TEXTS + fleet_encoded_size(f) + control_size(f) + plan_size(f);
     size_t decide = decide_size(f);
     return ENVELOPE + (genesis > decide ? genesis : decide);

@@ -357,7 +357,7 @@ int record_decode(const uint8_t *data, size_t size, struct arena *arena, struct 
     budget_init(&budget, size);
     Spillway__RecordWire *w = spillway__record_wire__unpack(&budget.allocator, size, data);
     if (w == NULL) {
-        return ERR_INVALID;
+        return budget.starved ? ERR_MEMORY : ERR_INVALID;
     }
     struct record r;
     struct arena before = *arena;

@@ -129,6 +129,7 @@ static const char *notice_text(enum notice n)
     case NOTICE_LEADING: return "leads";
     case NOTICE_LOST_LEAD: return "leads no more";
     case NOTICE_VOID_DECISION: return "decided in vain";
+    case NOTICE_UNDECIDED: return "cannot decide";
     case NOTICE_FENCE_SPLIT: return "finds a split fence";
     case NOTICE_HELD: return "finds a hold";
     case NOTICE_BUS_LOST: return "cannot read the log";
