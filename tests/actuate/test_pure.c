@@ -165,7 +165,8 @@ START_TEST(replies_are_distrusted)
     uint8_t *mutated = malloc(len);
     for (unsigned i = 0; i < 30000; i++) {
         size_t n = rng_chance(&rng, 300000) ? (size_t)rng_below(&rng, len + 1) : len;
-        memcpy(mutated, good, len);
+        for (size_t k = 0; k < len; k++)
+            mutated[k] = good[k];
         bool changed = n < len;
         for (uint64_t k = 1 + rng_below(&rng, 4); k > 0; k--) {
             size_t at = (size_t)rng_below(&rng, len);

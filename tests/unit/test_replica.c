@@ -447,6 +447,24 @@ START_TEST(a_rescue_waits_for_its_receivers_no_longer_than_the_bound)
 }
 END_TEST
 
+/* What nobody should have changed behind the done mark is seen only by looking at all of it. */
+START_TEST(a_server_at_the_plan_is_looked_at_as_a_whole)
+{
+    rescue();
+    done(ACTUATOR_FEATURES, 1);
+    for (uint16_t i = 0; i < w->fleet->dns_server_count; i++) {
+        done(ACTUATOR_DNS, i);
+    }
+    for (int i = 0; i < 400 && find(EFFECT_DNS) == NULL; i++) {
+        now = mono_add(now, 100 * US_PER_MS);
+        tick();
+    }
+    ck_assert_ptr_nonnull(find(EFFECT_DNS));
+    ck_assert_uint_eq(find(EFFECT_DNS)->dns.change_count, 0);
+    ck_assert_uint_eq(find(EFFECT_DNS)->dns.predecessor.generation, 0);
+}
+END_TEST
+
 START_TEST(a_replica_helps_its_own_server_when_that_lags_two_leases)
 {
     quiet(); /* server 1 stands in IDC 1 */
@@ -615,6 +633,7 @@ int main(void)
     tcase_add_test(t, an_outcome_is_told_until_it_is_read_back);
     tcase_add_test(t, a_rescue_pushes_when_its_receivers_are_demoted);
     tcase_add_test(t, a_rescue_waits_for_its_receivers_no_longer_than_the_bound);
+    tcase_add_test(t, a_server_at_the_plan_is_looked_at_as_a_whole);
     tcase_add_test(t, a_replica_helps_its_own_server_when_that_lags_two_leases);
     tcase_add_test(t, a_fence_of_another_log_is_told_and_not_fought);
     tcase_add_test(t, a_request_is_sent_until_the_fold_answers_it);
