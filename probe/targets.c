@@ -24,6 +24,7 @@ enum {
 struct watched {
     struct check_request request; /* its address is set for each check */
     const char *name;
+    uint16_t carrier;
     const struct address *addresses;
     struct checker checker;
 };
@@ -64,6 +65,7 @@ static void watched_init(struct targets *t, uint32_t i, struct mono now)
     const struct target *target = &t->config.targets[i];
     struct watched *w = &t->items[i];
     uint16_t addresses = 1;
+    w->carrier = target->carrier;
     if (target->kind == TARGET_ENTRANCE) {
         const struct entrance *e = &f->entrances[target->a];
         const struct service *s = &f->services[e->service];
@@ -88,8 +90,9 @@ static void watched_init(struct targets *t, uint32_t i, struct mono now)
 
 static bool same_target(const struct watched *a, const struct watched *b)
 {
-    return strcmp(a->name, b->name) == 0 && a->request.kind == b->request.kind &&
-           a->request.port == b->request.port && strcmp(a->request.path, b->request.path) == 0 &&
+    return strcmp(a->name, b->name) == 0 && a->carrier == b->carrier &&
+           a->request.kind == b->request.kind && a->request.port == b->request.port &&
+           strcmp(a->request.path, b->request.path) == 0 &&
            a->checker.failures == b->checker.failures && a->checker.count == b->checker.count &&
            memcmp(a->addresses, b->addresses, a->checker.count * sizeof(*a->addresses)) == 0;
 }

@@ -16,36 +16,55 @@ static bool push_links(const struct fleet *f, uint16_t idc, struct target *t, ui
 {
     for (uint16_t l = 0; l < f->link_count; l++) {
         int end = link_end_at(&f->links[l], idc);
-        if (end >= 0 && !push(t, max, n, (struct target){TARGET_LINK, l, (uint16_t)end})) {
+        struct target at = {TARGET_LINK, l, (uint16_t)end, f->links[l].carrier};
+        if (end >= 0 && !push(t, max, n, at)) {
             return false;
         }
     }
     return true;
 }
 
-static bool push_entrances(const struct fleet *f, struct target *t, uint32_t max, uint32_t *n)
+/* Carriers that have an uplink at the IDC, as bits. */
+static uint32_t carriers_of(const struct fleet *f, uint16_t idc)
 {
-    for (uint16_t e = 0; e < f->entrance_count; e++) {
-        uint16_t checks = f->services[f->entrances[e].service].check_count;
-        for (uint16_t k = 0; k < checks; k++) {
-            if (!push(t, max, n, (struct target){TARGET_ENTRANCE, e, k})) {
+    uint32_t bits = 0;
+    for (uint16_t l = 0; l < f->link_count; l++) {
+        if (f->links[l].carrier != FLEET_NONE && link_end_at(&f->links[l], idc) >= 0) {
+            bits |= UINT32_C(1) << f->links[l].carrier;
+        }
+    }
+    return bits;
+}
+
+/* `count` targets that differ in b alone, over one carrier after the other. */
+static bool push_over(struct target *targets, uint32_t max, uint32_t *n, struct target t,
+                      uint16_t count, uint32_t carriers)
+{
+    do {
+        t.carrier = carriers == 0 ? FLEET_NONE : (uint16_t)__builtin_ctz(carriers);
+        for (t.b = 0; t.b < count; t.b++) {
+            if (!push(targets, max, n, t)) {
                 return false;
             }
         }
-    }
+        carriers &= carriers - 1;
+    } while (carriers != 0);
     return true;
 }
 
 int targets_for_idc(const struct fleet *f, uint16_t idc, struct target *targets, uint32_t max)
 {
-    uint32_t n = 0;
-    if (!push_links(f, idc, targets, max, &n) || !push_entrances(f, targets, max, &n)) {
-        return ERR_FULL;
+    uint32_t n = 0, here = carriers_of(f, idc);
+    bool room = push_links(f, idc, targets, max, &n);
+    for (uint16_t e = 0; e < f->entrance_count && room; e++) {
+        const struct entrance *at = &f->entrances[e];
+        room = push_over(targets, max, &n, (struct target){.kind = TARGET_ENTRANCE, .a = e},
+                         f->services[at->service].check_count,
+                         at->idc == idc ? 0 : at->carriers & here);
     }
-    for (uint16_t r = 0; r < f->reference_count; r++) {
-        if (!push(targets, max, &n, (struct target){TARGET_REFERENCE, r, 0})) {
-            return ERR_FULL;
-        }
+    for (uint16_t r = 0; r < f->reference_count && room; r++) {
+        room = push_over(targets, max, &n, (struct target){.kind = TARGET_REFERENCE, .a = r}, 1,
+                         f->references[r].carriers & here);
     }
-    return (int)n;
+    return room ? (int)n : ERR_FULL;
 }

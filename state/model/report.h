@@ -19,11 +19,15 @@ enum target_kind {
 struct target {
     enum target_kind kind;
     uint16_t a, b;
+    uint16_t carrier; /* over whose uplink at this IDC it is checked; FLEET_NONE: by the IDC's own
+                         routes */
 };
 
-/* What the probe at the IDC watches, in canonical order: its link ends, then every entrance of
- * every IDC (its own included) times the checks of the service, then the references. Returns the
- * number, or ERR_FULL when it exceeds max. */
+/* What the probe at the IDC watches, in canonical order: its link ends; every entrance of every
+ * other IDC, once over each carrier that reaches it and has an uplink here (by the IDC's own routes
+ * when there is none), and its own once, from inside; each times the checks of the service; then
+ * the references, likewise over each of their carriers. Returns the number, or ERR_FULL when it
+ * exceeds max. */
 int targets_for_idc(const struct fleet *f, uint16_t idc, struct target *targets,
                     uint32_t max) MUST_CHECK;
 

@@ -250,6 +250,32 @@ START_TEST(both_sides_derive_the_same_targets)
 }
 END_TEST
 
+START_TEST(another_idcs_entrance_is_checked_over_each_carrier_in_common)
+{
+    struct fleet f = tiny();
+    struct link two[3] = {links[0], links[1], links[1]};
+    two[1].carrier = 0;
+    two[2].carrier = 2;
+    f.links = two;
+    f.link_count = 3;
+    struct entrance both[2] = {entrances[0], entrances[1]};
+    f.entrances = both;
+    both[1].carriers = 0x7;
+    uint16_t here = two[1].end[0].idc;
+    both[1].idc = (uint16_t)(1 - here);
+    both[0].idc = here;
+    struct target t[16];
+    ck_assert_int_eq(targets_for_idc(&f, here, t, 16), 3 + 1 + 2 + 1);
+    ck_assert_uint_eq(t[3].carrier, FLEET_NONE); /* the own one, from inside */
+    ck_assert_uint_eq(t[4].carrier, 0);
+    ck_assert_uint_eq(t[5].carrier, 2);
+    ck_assert_uint_eq(t[4].a, 1);
+    ck_assert_uint_eq(t[5].a, 1);
+    ck_assert_int_eq(targets_for_idc(&f, (uint16_t)(1 - here), t, 16), 1 + 2 + 1);
+    ck_assert_uint_eq(t[1].carrier, FLEET_NONE); /* no uplink there: by its own routes */
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("model");
@@ -264,6 +290,7 @@ int main(void)
     tcase_add_test(tc, fleet_reader_survives_every_flipped_byte);
     tcase_add_test(tc, costs_follow_the_tier_limit);
     tcase_add_test(tc, both_sides_derive_the_same_targets);
+    tcase_add_test(tc, another_idcs_entrance_is_checked_over_each_carrier_in_common);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
     int failed = srunner_ntests_failed(r);
