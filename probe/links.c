@@ -240,13 +240,16 @@ int links_fd(const struct links *l)
 }
 
 /* The wall clock began before the packet was handed to the kernel, the mono clock after: the first
- * is right unless it was stepped meanwhile, which the second tells. Never 0, which means unknown.
- */
+ * is right unless it was stepped meanwhile, which the second tells. The kernel's own time of
+ * sending is by the wall clock too, and lies behind the one in the packet. Never 0, which means
+ * unknown. */
 static uint32_t round_trip_us(const struct stamp_reply *r, int64_t mono_us)
 {
     int64_t round = r->round_us;
     if (round < mono_us || round > mono_us + CLOCK_STEP_US)
         round = mono_us;
+    else if (r->kernel_round_us >= 0 && r->kernel_round_us <= round)
+        round = r->kernel_round_us;
     int64_t rtt = round - r->dwell_us;
     return rtt < 1 ? 1 : rtt < UINT32_MAX ? (uint32_t)rtt : UINT32_MAX;
 }
@@ -410,6 +413,7 @@ struct stamp_stats links_stats(const struct links *l)
         sum.answered += s->answered;
         sum.requests += s->requests;
         sum.reflected += s->reflected;
+        sum.unstamped += s->unstamped;
         sum.truncated += s->truncated;
         sum.malformed += s->malformed;
         sum.forged += s->forged;

@@ -21,6 +21,7 @@ enum {
 };
 
 #define COMPLAINT_US (10 * US_PER_SEC)
+#define HINT_US      (3600 * US_PER_SEC)
 #define REFRESH_US   (1 * US_PER_SEC)
 
 /* What the descriptors behind the one of the probe are. */
@@ -42,8 +43,8 @@ struct probe {
     struct ticker stamp;
     struct report_schedule report;
     struct mono refresh, reconnect, pump;
-    struct log_limit late, bad_packets;
-    uint64_t bad_known;
+    struct log_limit late, bad_packets, unstamped;
+    uint64_t bad_known, unstamped_known;
 };
 
 static void watch(struct probe *p, int fd, enum source source)
@@ -318,6 +319,10 @@ static void complain(struct probe *p, struct mono now)
                   LOG_INT("malformed", s.malformed), LOG_INT("forged", s.forged),
                   LOG_INT("replayed", s.replayed), LOG_INT("foreign", s.foreign));
     p->bad_known = bad;
+    if (s.unstamped > p->unstamped_known && log_allow(&p->unstamped, now, HINT_US, &silent))
+        log_event(p->log, LOG_INFO, LOG_CODE("no-send-times"), LOG_INT("answers", s.answered),
+                  LOG_INT("without", s.unstamped));
+    p->unstamped_known = s.unstamped;
 }
 
 static void turn_world(struct probe *p, struct mono now)

@@ -2,6 +2,7 @@
 #include "checks/stamp.h"
 
 #include "checks/clocks.h"
+#include "checks/sent_times.h"
 
 #include <errno.h>
 #include <linux/net_tstamp.h>
@@ -34,6 +35,7 @@ struct stamp {
     struct stamp_config config; /* without the secret */
     struct stamp_mac *mac;
     int sender, reflector;
+    struct sent_times sent;
     struct reflector sessions;
     struct stamp_stats stats;
 };
@@ -153,6 +155,7 @@ static int socket_open(const struct stamp_config *c, uint16_t port)
 int stamp_open(struct stamp *s)
 {
     stamp_close(s);
+    sent_times_lost(&s->sent);
     struct sockaddr_storage peer;
     socklen_t size = socket_address(&s->config, &s->config.peer, s->config.port, &peer);
     s->reflector = socket_open(&s->config, s->config.port);
@@ -183,6 +186,15 @@ struct stamp_stats *stamp_stats(struct stamp *s)
     return &s->stats;
 }
 
+static ssize_t hand_over(struct stamp *s, uint32_t seq, const uint8_t *packet, size_t size)
+{
+    sent_times_before(&s->sent, s->sender, seq);
+    ssize_t sent = send(s->sender, packet, size, MSG_NOSIGNAL);
+    if (sent < 0)
+        sent_times_lost(&s->sent);
+    return sent;
+}
+
 int stamp_send(struct stamp *s, uint32_t seq, uint64_t *ret_stamp, struct mono *ret_sent)
 {
     uint8_t packet[STAMP_MAX_SIZE];
@@ -193,10 +205,10 @@ int stamp_send(struct stamp *s, uint32_t seq, uint64_t *ret_stamp, struct mono *
         s->stats.send_starved++;
         return ERR_FULL;
     }
-    ssize_t sent = send(s->sender, packet, size, MSG_NOSIGNAL);
+    ssize_t sent = hand_over(s, seq, packet, size);
     if (sent < 0 && errno == ECONNREFUSED) { /* told of an earlier packet; this one was not sent */
         s->stats.refused++;
-        sent = send(s->sender, packet, size, MSG_NOSIGNAL);
+        sent = hand_over(s, seq, packet, size);
     }
     if (sent < 0 && (errno == ENOBUFS || errno == ENOMEM || errno == EAGAIN || errno == EINTR)) {
         s->stats.send_starved++;
@@ -267,12 +279,24 @@ static void count_bad(struct stamp_stats *stats, int status)
         stats->malformed++;
 }
 
+static void take_times(struct stamp *s, struct timespec arrived, struct stamp_reply *reply)
+{
+    const struct stamp_request *request = &reply->answer.request;
+    uint64_t arrival = stamp_time(arrived), sent = sent_times_of(&s->sent, request->seq);
+    int64_t dwell = stamp_time_diff_us(reply->answer.timestamp, reply->answer.received);
+    reply->round_us = stamp_time_diff_us(arrival, request->timestamp);
+    s->stats.unstamped += sent == 0;
+    reply->kernel_round_us = sent != 0 ? stamp_time_diff_us(arrival, sent) : -1;
+    reply->dwell_us = dwell > 0 ? dwell : 0;
+}
+
 uint32_t stamp_receive(struct stamp *s, struct stamp_io *io, struct stamp_reply *ret_replies,
                        bool *ret_refused, bool *ret_more)
 {
     *ret_refused = *ret_more = false;
     if (s->sender < 0)
         return 0;
+    sent_times_read(&s->sent, s->sender); /* first: what is answered was sent */
     int n = receive_batch(s->sender, io);
     if (n < 0) {
         *ret_refused = errno == ECONNREFUSED;
@@ -295,10 +319,7 @@ uint32_t stamp_receive(struct stamp *s, struct stamp_io *io, struct stamp_reply 
         struct arrival arrival = arrival_of(&io->messages[i].msg_hdr, wall);
         int64_t waited = timespec_diff_us(wall, arrival.wall);
         reply->arrived = mono_add(now, waited > 0 ? -waited : 0);
-        reply->round_us =
-            stamp_time_diff_us(stamp_time(arrival.wall), reply->answer.request.timestamp);
-        int64_t dwell = stamp_time_diff_us(reply->answer.timestamp, reply->answer.received);
-        reply->dwell_us = dwell > 0 ? dwell : 0;
+        take_times(s, arrival.wall, reply);
         good++;
     }
     return good;

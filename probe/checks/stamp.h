@@ -2,8 +2,12 @@
  *
  * Both are bound to the link's interface and local address; the sender's is connected to the peer's
  * reflector port, so that the kernel drops what comes from elsewhere and tells when the port is
- * closed. Receive times are the kernel's (SO_TIMESTAMPING, software), so that our own lateness is
- * not the link's. Packets go out with TTL 255 and class CS6. Nothing here blocks, logs or decides.
+ * closed. Times of arrival are the kernel's (SO_TIMESTAMPING, software), and so is the time at
+ * which the sender's packet left (sent_times.h), so that our own lateness is not the link's: the
+ * round trip is from kernel to kernel. The two times that a packet itself carries, the sender's in
+ * the question and the reflector's of its answer, are read before send(): nothing can be put into
+ * a packet that has left. Packets go out with TTL 255 and class CS6. Nothing here blocks, logs or
+ * decides.
  */
 #ifndef SPILLWAY_PROBE_CHECKS_STAMP_H
 #define SPILLWAY_PROBE_CHECKS_STAMP_H
@@ -25,6 +29,7 @@ struct stamp_config {
 /* Counted since stamp_new. */
 struct stamp_stats {
     uint64_t sent, answered, requests, reflected;
+    uint64_t unstamped; /* answers to what the kernel did not tell the time of sending of */
     uint64_t truncated, malformed, forged, replayed, foreign;
     uint64_t refused;      /* ICMP: the peer's port is closed */
     uint64_t send_failed;  /* by the link's or the interface's fault */
@@ -36,9 +41,10 @@ struct stamp;
 /* One received answer. */
 struct stamp_reply {
     struct stamp_answer answer;
-    struct mono arrived; /* by the kernel, on the mono clock */
-    int64_t round_us;    /* from the timestamp in our packet until then, by the wall clock */
-    int64_t dwell_us;    /* the reflector's own time by its own clock; never negative */
+    struct mono arrived;     /* by the kernel, on the mono clock */
+    int64_t round_us;        /* from the timestamp in our packet until then, by the wall clock */
+    int64_t kernel_round_us; /* from its sending by the kernel; -1 when that is not known */
+    int64_t dwell_us;        /* the reflector's own time by its own clock; never negative */
 };
 
 /* Room for a batch; one of them serves all links of a process. */

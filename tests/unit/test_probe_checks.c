@@ -64,8 +64,11 @@ START_TEST(test_stamp_sockets)
             ck_assert_uint_eq(replies[0].answer.request.seq, i);
             ck_assert_uint_eq(replies[0].answer.seq, i);
             ck_assert_uint_eq(replies[0].answer.request_ttl, 255);
-            ck_assert_int_ge(replies[0].round_us, 0);
+            /* The kernel sends after the packet's own timestamp was read. */
+            ck_assert_int_ge(replies[0].kernel_round_us, 0);
+            ck_assert_int_le(replies[0].kernel_round_us, replies[0].round_us);
         }
+        ck_assert_uint_eq(stamp_stats(a)->unstamped, 0);
         /* The same number again is a replay: not answered. But a newer timestamp would be a
          * restart, so the packet itself must come again: see test_probe_core for that. */
         stamp_free(a);
@@ -124,6 +127,60 @@ START_TEST(test_stamp_bad_packets)
     stamp_mac_free(mac);
     close(fd);
     close(stranger);
+    stamp_io_free(io);
+}
+END_TEST
+
+/* The kernel counts what the socket sends. A number that was skipped, a packet that it refused, and
+ * a new socket must not give a packet the time of another. */
+START_TEST(test_stamp_send_times)
+{
+    struct stamp_io *io = NULL;
+    struct stamp_reply replies[STAMP_BATCH];
+    bool refused, more;
+    uint64_t stamp = 0;
+    struct mono sent;
+    ck_assert_int_eq(stamp_io_new(&io), OK);
+    struct stamp *a = end_open(11, 12, 18865, NULL);
+    ck_assert_int_eq(stamp_send(a, 0, &stamp, &sent), OK); /* nobody there: refused */
+    ck_assert_int_eq(stamp_send(a, 1, &stamp, &sent), OK); /* told of it, sent twice, refused */
+    (void)stamp_receive(a, io, replies, &refused, &more);
+    struct stamp *b = end_open(12, 11, 18865, NULL);
+    static const uint32_t numbers[] = {2, 3, 7, 8, UINT32_MAX, 0};
+    for (uint32_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        if (i == 3)
+            ck_assert_int_eq(stamp_open(a), OK);
+        ck_assert_uint_eq(exchange(a, b, io, numbers[i], replies), 1);
+        ck_assert_uint_eq(replies[0].answer.request.seq, numbers[i]);
+        ck_assert_int_ge(replies[0].kernel_round_us, 0);
+        ck_assert_int_le(replies[0].kernel_round_us, replies[0].round_us);
+    }
+    ck_assert_uint_eq(stamp_stats(a)->unstamped, 0);
+
+    /* Many at once: each has its own time. */
+    for (uint32_t i = 1; i <= 20; i++)
+        ck_assert_int_eq(stamp_send(a, i, &stamp, &sent), OK);
+    ck_assert_uint_eq(stamp_reflect(b, io, &more), 20);
+    ck_assert_uint_eq(stamp_receive(a, io, replies, &refused, &more), 20);
+    for (uint32_t i = 0; i < 20; i++) {
+        ck_assert_int_ge(replies[i].kernel_round_us, 0);
+        ck_assert_int_le(replies[i].kernel_round_us, replies[i].round_us);
+    }
+
+    /* Nothing is left that would wake the loop. */
+    struct pollfd quiet = {stamp_sender_fd(a), POLLIN, 0};
+    ck_assert_int_eq(poll(&quiet, 1, 0), 0);
+
+    /* As with a driver that does not stamp: counted, and the answer counts as ever. */
+    int none = 0;
+    ck_assert_int_eq(
+        setsockopt(stamp_sender_fd(a), SOL_SOCKET, SO_TIMESTAMPING, &none, sizeof(none)), 0);
+    ck_assert_uint_eq(exchange(a, b, io, 21, replies), 1);
+    ck_assert_int_eq(replies[0].kernel_round_us, -1);
+    ck_assert_int_ge(replies[0].round_us, 0);
+    ck_assert_uint_eq(stamp_stats(a)->unstamped, 1);
+    stamp_free(a);
+    stamp_free(b);
     stamp_io_free(io);
 }
 END_TEST
@@ -437,6 +494,7 @@ int main(void)
     tcase_set_timeout(c, 60);
     tcase_add_test(c, test_stamp_sockets);
     tcase_add_test(c, test_stamp_bad_packets);
+    tcase_add_test(c, test_stamp_send_times);
     tcase_add_test(c, test_tcp);
     tcase_add_test(c, test_http);
     tcase_add_test(c, test_dns);
