@@ -10,16 +10,22 @@
 
 #define ROUTE_TIMEOUT_US US_PER_SEC
 
+static struct outcome take_oldest(struct actuators *a)
+{
+    struct outcome oldest = a->waiting[0];
+    a->waiting_count--;
+    memmove(a->waiting, a->waiting + 1, a->waiting_count * sizeof *a->waiting);
+    return oldest;
+}
+
 static void on_idle(uv_idle_t *idle)
 {
     struct actuators *a = idle->data;
-    uint32_t count = a->waiting_count;
-    for (uint32_t i = 0; i < count; i++) {
-        a->tell(a->user, &a->waiting[i]);
+    /* What is told may make new outcomes at once; they wait for the next turn. */
+    for (uint32_t n = a->waiting_count; n > 0 && a->waiting_count > 0; n--) {
+        struct outcome outcome = take_oldest(a);
+        a->tell(a->user, &outcome);
     }
-    /* What was told may have made new outcomes at once; they wait for the next turn. */
-    a->waiting_count -= count;
-    memmove(a->waiting, a->waiting + count, a->waiting_count * sizeof *a->waiting);
     if (a->waiting_count == 0) {
         uv_idle_stop(&a->idle);
     }
@@ -146,32 +152,41 @@ static int equip_dns(struct actuators *a, const struct fleet *f, uint16_t server
     return status == ERR_MEMORY ? status : OK;
 }
 
-/* What was busy is told as given up, so that the replica does not wait for ever. */
-static uint32_t give_up(const struct actuators *a, struct outcome *lost, uint32_t room)
+/* What was busy is told as given up, so that the replica does not wait for it. lost has room for
+ * what waits and one of each actuator. */
+static uint32_t give_up(const struct actuators *a, struct outcome *lost)
 {
-    uint32_t n = 0;
-    for (; n < a->waiting_count; n++) {
-        lost[n] = a->waiting[n];
+    uint32_t n = a->waiting_count;
+    if (n > 0) {
+        memcpy(lost, a->waiting, n * sizeof *lost);
     }
-    for (uint16_t i = 0; i < a->dns_count && n < room; i++) {
+    for (uint16_t i = 0; i < a->dns_count; i++) {
         if (a->dns[i] != NULL && dns_busy(a->dns[i])) {
-            lost[n++] =
-                (struct outcome){.actuator = ACTUATOR_DNS, .target = i, .status = ERR_UNAVAILABLE};
+            lost[n++] = (struct outcome){.actuator = ACTUATOR_DNS,
+                                         .target = i,
+                                         .fence = a->dns_state[i].trying,
+                                         .status = ERR_UNAVAILABLE};
         }
     }
-    if (a->routes != NULL && route_busy(a->routes) && n < room) {
-        lost[n++] = (struct outcome){
-            .actuator = ACTUATOR_ROUTES, .target = a->idc, .status = ERR_UNAVAILABLE};
+    if (a->routes != NULL && route_busy(a->routes)) {
+        lost[n++] = (struct outcome){.actuator = ACTUATOR_ROUTES,
+                                     .target = a->idc,
+                                     .fence = a->route_state.trying,
+                                     .status = ERR_UNAVAILABLE};
     }
     return n;
+}
+
+/* Places for what waits or is given up now, and two for each of the new targets. */
+static uint32_t places_needed(const struct actuators *a, const struct fleet *f)
+{
+    return a->waiting_count + a->dns_count + 2U + 2 * (f->dns_server_count + 2U);
 }
 
 int actuators_equip(struct actuators *a, const struct fleet *f, uint16_t idc,
                     const struct keyring *ring)
 {
-    uint32_t room =
-        2 *
-        ((uint32_t)(a->dns_count > f->dns_server_count ? a->dns_count : f->dns_server_count) + 2);
+    uint32_t room = places_needed(a, f);
     struct outcome *waiting = calloc(room, sizeof *waiting);
     size_t servers = f->dns_server_count > 0 ? f->dns_server_count : 1;
     struct dns_pusher **dns = calloc(servers, sizeof(struct dns_pusher *));
@@ -182,7 +197,7 @@ int actuators_equip(struct actuators *a, const struct fleet *f, uint16_t idc,
         free(states);
         return ERR_MEMORY;
     }
-    uint32_t lost = give_up(a, waiting, room);
+    uint32_t lost = give_up(a, waiting);
     drop_all(a);
     a->waiting = waiting;
     a->waiting_count = lost;
@@ -222,7 +237,9 @@ void actuators_push_dns(struct actuators *a, const struct control *c, const stru
                           .changes = e->dns.changes,
                           .change_count = e->dns.change_count};
     int status = dns_push(a->dns[server], &job);
-    if (status != OK) {
+    if (status == OK) {
+        a->dns_state[server].trying = c->plan.fence;
+    } else {
         refuse(a, ACTUATOR_DNS, server, &c->plan.fence, status, "the push could not begin");
     }
 }
@@ -247,7 +264,9 @@ void actuators_set_routes(struct actuators *a, const struct control *c, const st
         status = route_set(a->routes, c->fleet, &e->routes.fence, targets, count);
     }
     free(targets);
-    if (status != OK) {
+    if (status == OK) {
+        a->route_state.trying = e->routes.fence;
+    } else {
         refuse(a, ACTUATOR_ROUTES, a->idc, &e->routes.fence, status, "the routes were not sent");
     }
 }

@@ -13,6 +13,7 @@
 /* One actuator at one target, for status. */
 struct actuator_state {
     bool configured;
+    struct fence trying;        /* of the newest job handed to it */
     bool tried;                 /* last is set */
     struct actuate_result last; /* its newest result */
     struct mono at;             /* when that came */
@@ -34,8 +35,9 @@ struct actuators {
     struct actuator_state *dns_state;
     struct route_client *routes;
     struct actuator_state route_state, feature_state;
-    /* Outcomes that wait for the loop's next turn; the replica has one effect out per target. */
-    struct outcome *waiting; /* [dns_count + 2] */
+    /* Outcomes that wait for the loop's next turn, oldest first. The array is moved by
+     * actuators_equip(), which `tell` may call: so one is taken out before it is told. */
+    struct outcome *waiting; /* [waiting_room] */
     uint32_t waiting_count, waiting_room;
     uv_idle_t idle;
 };
@@ -43,7 +45,8 @@ struct actuators {
 int actuators_init(struct actuators *a, uv_loop_t *loop, const struct spillwayd_settings *settings,
                    const struct logger *log, actuators_outcome *tell, void *user) MUST_CHECK;
 /* Makes them for a fleet, or again with other keys; what was in flight comes back as
- * ERR_UNAVAILABLE. A DNS server whose keys are missing stays unconfigured. ERR_MEMORY. */
+ * ERR_UNAVAILABLE, with its fence. May be called from `tell`. A DNS server whose keys are missing
+ * stays unconfigured. ERR_MEMORY. */
 int actuators_equip(struct actuators *a, const struct fleet *f, uint16_t idc,
                     const struct keyring *ring) MUST_CHECK;
 /* Carry out one effect each. */

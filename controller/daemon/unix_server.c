@@ -1,4 +1,8 @@
-/* unix_server.c: listening, accepting, buffering and closing on libuv. */
+/* unix_server.c: listening, accepting, buffering and closing on libuv.
+ *
+ * Every client has its place and its buffer from the start, and one place more is there to refuse
+ * who comes too many: so no connection asks for memory. libuv reads no further connection until the
+ * last one was accepted; one that finds no place therefore is accepted when a place gets free. */
 #include "daemon/unix_server.h"
 
 #include <errno.h>
@@ -14,11 +18,11 @@
 struct unix_client {
     uv_pipe_t pipe;
     struct unix_server *server;
-    struct unix_client *next;
+    bool used; /* from its acceptance until the loop has closed it */
+    bool closing;
     uid_t uid;
     uint8_t *input; /* max_input bytes */
     size_t len;
-    bool closing;
     void *state;
 };
 
@@ -28,17 +32,28 @@ struct unix_server {
     uv_loop_t *loop;
     uv_pipe_t listener;
     char *path;
-    struct unix_client *clients; /* open or closing */
-    uint32_t open;
+    struct unix_client *clients; /* [max_clients + 1] */
+    uint8_t *inputs;             /* their buffers */
+    uint32_t used, open;
+    bool unaccepted; /* a connection waits for a place */
     bool freed;
     bool listener_closed;
 };
 
+static void accept_one(struct unix_server *s);
+
+static void free_all(struct unix_server *s)
+{
+    free(s->clients);
+    free(s->inputs);
+    free(s->path);
+    free(s);
+}
+
 static void free_when_done(struct unix_server *s)
 {
-    if (s->freed && s->listener_closed && s->clients == NULL) {
-        free(s->path);
-        free(s);
+    if (s->freed && s->listener_closed && s->used == 0) {
+        free_all(s);
     }
 }
 
@@ -46,13 +61,11 @@ static void on_client_closed(uv_handle_t *handle)
 {
     struct unix_client *c = handle->data;
     struct unix_server *s = c->server;
-    struct unix_client **at = &s->clients;
-    while (*at != c) {
-        at = &(*at)->next;
+    c->used = false;
+    s->used--;
+    if (s->unaccepted && !s->freed) {
+        accept_one(s);
     }
-    *at = c->next;
-    free(c->input);
-    free(c);
     free_when_done(s);
 }
 
@@ -124,28 +137,34 @@ static bool peer_allowed(const uv_pipe_t *pipe, uid_t *ret_uid)
     return peer.uid == geteuid() || peer.uid == 0;
 }
 
-static void on_connection(uv_stream_t *listener, int status)
+/* An unused place, made ready; NULL when there is none. */
+static struct unix_client *take_place(struct unix_server *s)
 {
-    struct unix_server *s = listener->data;
-    if (status != 0) {
+    uint32_t i = 0;
+    while (i <= s->config.max_clients && s->clients[i].used) {
+        i++;
+    }
+    struct unix_client *c = i <= s->config.max_clients ? &s->clients[i] : NULL;
+    if (c != NULL) {
+        *c = (struct unix_client){
+            .server = s, .used = true, .input = s->inputs + i * s->config.max_input};
+        (void)uv_pipe_init(s->loop, &c->pipe, 0); /* only fills in the handle */
+        c->pipe.data = c;
+        s->used++;
+    }
+    return c;
+}
+
+static void accept_one(struct unix_server *s)
+{
+    struct unix_client *c = take_place(s);
+    s->unaccepted = c == NULL;
+    if (c == NULL) {
         return;
     }
-    struct unix_client *c = calloc(1, sizeof *c);
-    uint8_t *input = malloc(s->config.max_input);
-    if (c == NULL || input == NULL || uv_pipe_init(s->loop, &c->pipe, 0) != 0) {
-        free(c);
-        free(input);
-        s->stats.refused++;
-        return; /* stays in the kernel's queue until the peer gives up */
-    }
-    c->server = s;
-    c->input = input;
-    c->pipe.data = c;
-    c->next = s->clients;
-    s->clients = c;
     s->open++;
-    if (uv_accept(listener, (uv_stream_t *)&c->pipe) != 0 || s->open > s->config.max_clients ||
-        !peer_allowed(&c->pipe, &c->uid)) {
+    if (uv_accept((uv_stream_t *)&s->listener, (uv_stream_t *)&c->pipe) != 0 ||
+        s->open > s->config.max_clients || !peer_allowed(&c->pipe, &c->uid)) {
         s->stats.refused++;
         c->closing = true;
         s->open--;
@@ -156,6 +175,13 @@ static void on_connection(uv_stream_t *listener, int status)
     s->config.opened(s->config.user, c);
     if (!c->closing && uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read) != 0) {
         unix_client_close(c);
+    }
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+    if (status == 0) {
+        accept_one(listener->data);
     }
 }
 
@@ -234,28 +260,42 @@ static void on_listener_closed(uv_handle_t *handle)
     free_when_done(s);
 }
 
+/* Memory for all that will ever be: NULL when there is none. */
+static struct unix_server *allocate(const struct unix_server_config *config)
+{
+    size_t places = (size_t)config->max_clients + 1;
+    struct unix_server *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        return NULL;
+    }
+    s->config = *config;
+    s->path = strdup(config->path);
+    s->clients = calloc(places, sizeof *s->clients);
+    s->inputs = calloc(places, config->max_input);
+    s->config.path = s->path;
+    if (s->path == NULL || s->clients == NULL || s->inputs == NULL) {
+        free_all(s);
+        return NULL;
+    }
+    return s;
+}
+
 int unix_server_new(uv_loop_t *loop, const struct unix_server_config *config,
                     struct unix_server **ret_s)
 {
-    struct unix_server *s = calloc(1, sizeof *s);
-    char *path = strdup(config->path);
-    int fd = -1;
-    int status = s == NULL || path == NULL ? ERR_MEMORY : make_socket(path, &fd);
-    if (status != OK) {
-        free(s);
-        free(path);
-        return status;
-    }
-    s->config = *config;
-    s->config.path = s->path = path;
-    s->loop = loop;
-    if (uv_pipe_init(loop, &s->listener, 0) != 0) {
-        close(fd);
-        free(s);
-        free(path);
+    struct unix_server *s = allocate(config);
+    if (s == NULL) {
         return ERR_MEMORY;
     }
+    int fd = -1;
+    int status = make_socket(s->path, &fd);
+    if (status != OK) {
+        free_all(s);
+        return status;
+    }
+    s->loop = loop;
     s->listener.data = s;
+    (void)uv_pipe_init(loop, &s->listener, 0); /* only fills in the handle */
     if (uv_pipe_open(&s->listener, fd) != 0) {
         close(fd);
         unix_server_free(s);
@@ -276,8 +316,10 @@ void unix_server_free(struct unix_server *s)
     }
     s->freed = true;
     (void)unlink(s->path);
-    for (struct unix_client *c = s->clients; c != NULL; c = c->next) {
-        unix_client_close(c);
+    for (uint32_t i = 0; i <= s->config.max_clients; i++) {
+        if (s->clients[i].used) {
+            unix_client_close(&s->clients[i]);
+        }
     }
     uv_close((uv_handle_t *)&s->listener, on_listener_closed);
 }
@@ -343,8 +385,9 @@ void *unix_client_get(const struct unix_client *c)
 
 void unix_server_each(struct unix_server *s, void (*each)(void *user, struct unix_client *c))
 {
-    for (struct unix_client *c = s->clients; c != NULL; c = c->next) {
-        if (!c->closing) {
+    for (uint32_t i = 0; i <= s->config.max_clients; i++) {
+        struct unix_client *c = &s->clients[i];
+        if (c->used && !c->closing) {
             each(s->config.user, c);
         }
     }
