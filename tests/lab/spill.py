@@ -63,7 +63,7 @@ class Spillway:
         self.processes.start(f"spillwayd-{idc}", netns, [self.programs["spillwayd"], "--config", daemon],
                              unprivileged=True, idc=idc)
         self.processes.start(f"probe-{idc}", netns, [self.programs["spillway-probe"], "--config", probe],
-                             unprivileged=True, caps=("net_raw", "net_bind_service", "sys_nice"), idc=idc)
+                             unprivileged=True, caps=("net_bind_service", "sys_nice"), idc=idc)
 
     def own_fleet(self):
         """A copy of the fleet file that belongs to root: the route helper trusts no other."""
