@@ -1,6 +1,8 @@
 /* feature_file.c: the flagd flag definition JSON of one IDC: writer and strict reader. */
 #include "actuate/feature_file.h"
 
+#include "base/bug.h"
+
 #include "base/text.h"
 
 #include <jansson.h>
@@ -35,7 +37,7 @@ int feature_file_wanted(const struct fleet *f, const struct plan *p, uint16_t id
             memcpy(flag->service, service->name, sizeof(flag->service));
             memcpy(flag->feature, service->features[i].name, sizeof(flag->feature));
             flag->tier = service->features[i].tier;
-            flag->on = flag->tier <= limit;
+            flag->on = BUG(CORE_FEATURE) ? flag->tier < limit : flag->tier <= limit;
         }
     }
     *ret_file = (struct feature_file){.fence = p->fence, .flag_count = count, .flags = flags};

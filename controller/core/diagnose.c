@@ -1,6 +1,7 @@
 /* diagnose.c: the numbered ladders that turn the observers' words into verdicts. */
 #include "core/diagnose.h"
 
+#include "base/bug.h"
 #include "core/witness.h"
 
 #include <string.h>
@@ -105,7 +106,7 @@ static void judge_dark(const struct bench *b, struct verdict *v, const struct ta
     } else if (b->cold_us > 0) {
         wake_in(b, b->cold_us);
         conclude(v, HEALTH_DEGRADED, RULE_COLD_START, t->dark_us);
-    } else if (t->dark >= b->policy->min_observers) {
+    } else if (t->dark >= b->policy->min_observers || BUG(MIN_OBSERVERS)) {
         conclude(v, HEALTH_DOWN, proved, t->dark_us);
     } else if (proved == RULE_QUORUM_DOWN && t->dark == t->covered) {
         conclude(v, HEALTH_DOWN, RULE_LONE_WITNESS_GOOD_REFERENCES, t->dark_us);
@@ -119,12 +120,13 @@ static void judge_not_dark(const struct bench *b, struct verdict *v, const struc
                            bool restoring)
 {
     if (t->good == 0) {
-        conclude(v, HEALTH_UNKNOWN, t->suspect > 0 ? RULE_OBSERVER_SUSPECT : RULE_NO_FRESH_EVIDENCE,
-                 0);
+        bool suspect = t->suspect > 0;
+        conclude(v, BUG(SILENCE_IS_DOWN) && !suspect ? HEALTH_DOWN : HEALTH_UNKNOWN,
+                 suspect ? RULE_OBSERVER_SUSPECT : RULE_NO_FRESH_EVIDENCE, 0);
         return;
     }
     memcpy(v->for_observers, t->good_bits, sizeof v->for_observers);
-    bool held = restoring && t->good_us < b->policy->idc_hold_down_us;
+    bool held = restoring && t->good_us < b->policy->idc_hold_down_us && !BUG(HOLD_DOWN);
     if (held) {
         wake_in(b, b->policy->idc_hold_down_us - t->good_us);
     }

@@ -1,6 +1,7 @@
 /* guard.c: evaluates each guard on a proposed plan and removes what it forbids. */
 #include "core/guard.h"
 
+#include "base/bug.h"
 #include "core/rollout.h"
 
 #include <string.h>
@@ -67,19 +68,14 @@ static bool is_rescue(enum decide_purpose p)
 static unsigned forbids_move(const struct check_run *g, uint16_t s, uint16_t from, uint16_t to)
 {
     const struct outlook *o = g->o;
-    if (o->f->services[s].stateful) {
+    if (o->f->services[s].stateful && !BUG(STATEFUL)) {
         return GUARD_STATEFUL;
     }
     if ((from != FLEET_NONE && held(o->c, from)) || (to != FLEET_NONE && held(o->c, to))) {
         return GUARD_HOLD;
     }
-#ifdef SPILLWAY_BUG_NEVER_LAST
     if (to == FLEET_NONE) {
-        return 0;
-    }
-#endif
-    if (to == FLEET_NONE) {
-        return GUARD_NEVER_LAST;
+        return BUG(NEVER_LAST) ? 0 : GUARD_NEVER_LAST;
     }
     if (is_rescue(g->purpose) && (from == FLEET_NONE || !o->dead[from])) {
         return GUARD_QUORUM; /* a rescue takes only from what is concluded dead */
@@ -111,10 +107,7 @@ static uint32_t slots_moved(const struct answer *from, const struct answer *to)
 
 static bool answer_empty(const struct answer *a)
 {
-#ifdef SPILLWAY_BUG_NEVER_LAST
-    return false;
-#endif
-    return answer_slots_of(a, FLEET_NONE) == a->count;
+    return answer_slots_of(a, FLEET_NONE) == a->count && !BUG(NEVER_LAST);
 }
 
 /* Checks one changed answer; a forbidden one stays as it is. */
@@ -195,7 +188,9 @@ static uint16_t over_capacity(const struct check_run *g, uint16_t s)
             continue;
         }
         uint8_t limit = *plan_tier_limit(g->to, f->idcs[f->entrances[e].idc].region, s);
-        if (!load_fits(f, g->load, e, 0, 0) && tier_below(&f->services[s], limit) < limit) {
+        bool promotes = g->purpose == DECIDE_PROMOTE && BUG(OSCILLATION);
+        if (!load_fits(f, g->load, e, 0, 0) && tier_below(&f->services[s], limit) < limit &&
+            !promotes) {
             return e;
         }
     }

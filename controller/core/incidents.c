@@ -2,6 +2,8 @@
  */
 #include "core/incidents.h"
 
+#include "base/bug.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -202,8 +204,8 @@ void cases_recover(struct casebook *cases, const struct outlook *o)
     for (uint32_t n = 0; n < cases->count; n++) {
         struct incident *i = &cases->at[n];
         /* RULE_SEEN_GOOD on a drained subject means that the hold-down is over. */
-        if (is_drain(i) && case_holds(i) && (i->approved || !i->needs_approval) &&
-            drain_verdict(o, i)->rule == RULE_SEEN_GOOD) {
+        bool may = i->approved || !i->needs_approval || BUG(APPROVAL);
+        if (is_drain(i) && case_holds(i) && may && drain_verdict(o, i)->rule == RULE_SEEN_GOOD) {
             go(i, INCIDENT_RECOVERING, o->now);
         }
     }

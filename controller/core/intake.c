@@ -1,6 +1,8 @@
 /* intake.c: reports in, evidence out; drops what is old, foreign or repeated. */
 #include "core/intake.h"
 
+#include "base/bug.h"
+
 #include <string.h>
 
 #define DRIFT_PPM INT64_C(200) /* between two clocks that both keep their makers' promises */
@@ -57,10 +59,7 @@ static bool is_news(const struct seat *s, const struct control *c, uint16_t idc,
         digest_compare(&r->fleet, &c->fleet_digest) != 0) {
         return false;
     }
-#ifdef SPILLWAY_BUG_STALE_EVIDENCE
-    return true;
-#endif
-    if (s->report.sequence == 0 || r->incarnation > s->report.incarnation) {
+    if (s->report.sequence == 0 || r->incarnation > s->report.incarnation || BUG(STALE_EVIDENCE)) {
         return true;
     }
     return r->incarnation == s->report.incarnation && r->sequence > s->report.sequence;

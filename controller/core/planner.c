@@ -1,6 +1,8 @@
 /* planner.c: fills slots with entrances and decides which tiers have to go for it. */
 #include "core/planner.h"
 
+#include "base/bug.h"
+
 #include <string.h>
 
 size_t planner_arena_size(const struct fleet *f)
@@ -281,12 +283,9 @@ static void relax(struct planner *p, struct plan *plan, uint16_t s)
 /* What could not be filled gets back what it had (fail static). */
 static void keep_pending(const struct planner *p, struct plan *plan, uint16_t s)
 {
-#ifdef SPILLWAY_BUG_NEVER_LAST
-    return;
-#endif
     for (uint16_t v = 0; v < p->f->view_count; v++) {
         struct answer *a = plan_answer(plan, s, v);
-        for (uint8_t i = 0; i < a->count; i++) {
+        for (uint8_t i = 0; i < a->count && !BUG(NEVER_LAST); i++) {
             if ((p->pending[v] >> i & 1) != 0) {
                 a->slots[i] = p->had[v].slots[i];
             }
@@ -330,10 +329,7 @@ static bool choose_ranks(struct planner *p, uint16_t s, uint16_t v)
     uint16_t preferred =
         f->views[v].prefer_count < f->idc_count ? f->views[v].prefer_count : f->idc_count;
     p->ranks[v] = first_rank(p, s, v, preferred) != FLEET_NONE ? preferred : f->idc_count;
-#ifdef SPILLWAY_BUG_NEVER_LAST
-    return true;
-#endif
-    return first_rank(p, s, v, p->ranks[v]) != FLEET_NONE;
+    return first_rank(p, s, v, p->ranks[v]) != FLEET_NONE || BUG(NEVER_LAST);
 }
 
 void planner_home(struct planner *p, struct plan *plan)
@@ -374,7 +370,8 @@ void planner_rescue(struct planner *p, struct plan *plan)
         bool any = false;
         for (uint16_t v = 0; v < f->view_count; v++) {
             p->wanted[v] = 0;
-            if (!f->services[s].stateful && choose_ranks(p, s, v)) {
+            bool stays = f->services[s].stateful && !BUG(STATEFUL);
+            if (!stays && choose_ranks(p, s, v)) {
                 p->wanted[v] = dead_slots(p, plan_answer(plan, s, v));
             }
             any = any || p->wanted[v] != 0;

@@ -1,6 +1,7 @@
 /* replica.c: fold, lead, diagnose, decide, act and tell as one step. */
 #include "core/replica.h"
 
+#include "base/bug.h"
 #include "core/act.h"
 #include "core/agree.h"
 #include "core/confirm.h"
@@ -179,7 +180,12 @@ int replica_new(void *mem, size_t size, const struct replica_config *config,
             adopt_plan(r, now);
         }
     }
-    lead_init(&r->lead, config->seed, r->control.log_time, now);
+    uint64_t seed = config->seed;
+    if (BUG(GLOBAL_STATE)) {
+        static uint64_t lives;
+        seed += lives++;
+    }
+    lead_init(&r->lead, seed, r->control.log_time, now);
     *ret_r = r;
     return OK;
 }
@@ -300,6 +306,9 @@ static void step_record(struct replica *r, struct out *o, const struct record *r
     }
     if (r->control.fleet == NULL) {
         return; /* void, and nothing is known yet */
+    }
+    if (BUG(LOCAL_CLOCK) && record->kind == RECORD_STEP) {
+        r->control.log_time = lead_time(&r->lead, o->now);
     }
     take_digest(r);
     bool timely = lead_folded(&r->lead, o, record, r->last_void);
@@ -453,6 +462,12 @@ static int look(struct replica *r, struct out *o)
     }
     next_us = next_us < r->parts.diagnosis.next_us ? next_us : r->parts.diagnosis.next_us;
     r->look_at = mono_add(o->now, next_us < US_PER_SEC ? next_us : US_PER_SEC);
+    if (BUG(ACT_UNCOMMITTED) && d.change_count > 0 &&
+        plan_apply(&r->control.plan, d.changes, d.change_count) == OK) {
+        r->control.plan.fence.generation = d.generation;
+        r->control.plan.fence.digest = d.plan_digest;
+        adopt_plan(r, o->now);
+    }
     if (d.purpose != 0 && !lead_decide(&r->lead, o, &d)) {
         r->look = true; /* no room for the effect: again in the next step, which is due at once */
     }

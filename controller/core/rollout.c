@@ -1,6 +1,8 @@
 /* rollout.c: one permissible step from the plan in force towards its target. */
 #include "core/rollout.h"
 
+#include "base/bug.h"
+
 uint32_t rollout_budget(const struct fleet *f, uint8_t slots)
 {
     uint32_t n = (uint32_t)((uint64_t)slots * f->policy.restore_step_ppm / 1000000);
@@ -26,7 +28,7 @@ static bool shed_first(const struct outlook *o, const struct rollout_way *way, s
 /* A demotion that a shift waits for is in force at every IDC that is seen good. */
 static bool demotion_verified(const struct outlook *o)
 {
-    if (o->c->plan_purpose != DECIDE_SHED) {
+    if (o->c->plan_purpose != DECIDE_SHED || BUG(SHIFT_UNVERIFIED)) {
         return true;
     }
     for (uint16_t x = 0; x < o->f->idc_count; x++) {
@@ -158,7 +160,8 @@ static bool promote(const struct outlook *o, const struct rollout_way *way, stru
                     continue;
                 }
                 *limit = next;
-                if (fits_with(o, load, to, s, r, way->whole ? 0 : o->f->policy.headroom_ppm)) {
+                uint32_t keep_ppm = way->whole ? 0 : o->f->policy.headroom_ppm;
+                if (fits_with(o, load, to, s, r, keep_ppm) || BUG(OSCILLATION)) {
                     any = true;
                 } else {
                     *limit = before;

@@ -1,4 +1,5 @@
 /* fold.c: which records count (PROTOCOL.md, "The log"), and what the small ones do. */
+#include "base/bug.h"
 #include "fold/fold_internal.h"
 
 #include <string.h>
@@ -59,11 +60,9 @@ static enum fold_void claim(struct control *c, const struct record *r, uint16_t 
     if (r->claim.ends_epoch != c->epoch || r->epoch != c->epoch + 1) {
         return FOLD_LATE_CLAIM;
     }
-#ifndef SPILLWAY_BUG_CLAIM_CHECK
-    if (r->claim.names != c->leader_newest && !c->leader_yields) {
+    if (r->claim.names != c->leader_newest && !c->leader_yields && !BUG(CLAIM_CHECK)) {
         return FOLD_LATE_CLAIM;
     }
-#endif
     advance_time(c, r);
     c->epoch = r->epoch;
     c->leader = r->writer;
@@ -97,11 +96,9 @@ static enum fold_void leader_word_void(const struct control *c, const struct rec
     if (r->writer.sequence <= c->leader.sequence) {
         return FOLD_DUPLICATE;
     }
-#ifndef SPILLWAY_BUG_BASE_CHECK
-    if (r->kind == RECORD_DECIDE && c->decisive > r->base) {
+    if (r->kind == RECORD_DECIDE && c->decisive > r->base && !BUG(BASE_CHECK)) {
         return FOLD_OVERTAKEN;
     }
-#endif
     if (r->kind == RECORD_RULES &&
         (r->rules.version <= c->rules || !all_run(c, r->rules.version))) {
         return FOLD_REQUEST_REFUSED;

@@ -1,4 +1,5 @@
 /* invariant.c: what must hold of every plan and every control state, whoever made it. */
+#include "base/bug.h"
 #include "fold/fold_internal.h"
 
 #include <string.h>
@@ -49,10 +50,8 @@ static const char *answer_broken(const struct fleet *f, const struct plan *p, ui
             }
         }
     }
-#ifdef SPILLWAY_BUG_NEVER_LAST
-    return NULL;
-#endif
-    return used == 0 && can_serve(f, service, view) ? "an answer is empty" : NULL;
+    bool empty = used == 0 && can_serve(f, service, view) && !BUG(NEVER_LAST);
+    return empty ? "an answer is empty" : NULL;
 }
 
 static const char *hops_broken(const struct fleet *f, const struct plan *p, uint16_t from,

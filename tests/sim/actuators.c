@@ -92,17 +92,13 @@ static void push(struct sim *s, uint16_t i, uint16_t server)
             return;
         }
         oracle_acts(s, i, &j->fence);
-#ifndef SPILLWAY_BUG_FENCE_LAST
-        v->fence = j->fence;
-        v->done = false;
-#endif
+        if (!BUG(FENCE_LAST)) {
+            v->fence = j->fence;
+            v->done = false;
+        }
         write_half(s, i, server, 0);
     } else {
-#ifdef SPILLWAY_BUG_FENCE_LAST
-        const struct fence *expected = &j->read;
-#else
-        const struct fence *expected = &j->fence;
-#endif
+        const struct fence *expected = BUG(FENCE_LAST) ? &j->read : &j->fence;
         if (!same(&v->fence, expected)) {
             finish(s, i, j, ACTUATOR_DNS, server, ERR_BUSY, &v->fence);
             return;

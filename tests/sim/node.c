@@ -100,9 +100,9 @@ static void commit(struct sim *s, uint16_t i)
     if (c->fleet == NULL || c->applied == n->disk.applied) {
         return;
     }
-#ifdef SPILLWAY_BUG_ACT_FIRST
-    write_disk(n);
-#endif
+    if (BUG(ACT_FIRST)) {
+        write_disk(n);
+    }
     n->disk.applied = c->applied;
     oracle_commit(s, i, c);
 }
@@ -112,11 +112,9 @@ static void draw_doom(struct sim *s, uint16_t i)
 {
     struct node *n = &s->nodes[i];
     n->doomed = s->swarm.crashes && !s->healed && rng_chance(&s->rng, 20);
-#ifndef SPILLWAY_BUG_ACT_FIRST
-    if (n->doomed) {
+    if (n->doomed && !BUG(ACT_FIRST)) {
         write_disk(n);
     }
-#endif
 }
 
 /* NULL: the trace says it elsewhere. */
@@ -193,9 +191,9 @@ static void flush(struct sim *s, uint16_t i)
         node_crash(s, i);
         return;
     }
-#ifndef SPILLWAY_BUG_ACT_FIRST
-    commit(s, i);
-#endif
+    if (!BUG(ACT_FIRST)) {
+        commit(s, i);
+    }
     for (uint32_t k = 0; k < n->pending.count && s->failure[0] == '\0'; k++) {
         if (unlucky && rng_chance(&s->rng, 40)) {
             node_crash(s, i);
@@ -204,11 +202,9 @@ static void flush(struct sim *s, uint16_t i)
         carry_out_one(s, i, k);
     }
     drop_pending(n);
-#ifdef SPILLWAY_BUG_ACT_FIRST
-    if (s->now_us % (20 * SIM_TICK_US) == 0) {
+    if (BUG(ACT_FIRST) && s->now_us % (20 * SIM_TICK_US) == 0) {
         commit(s, i);
     }
-#endif
 }
 
 static void tell_edges(struct sim *s, uint16_t i)
@@ -276,11 +272,9 @@ void node_crash(struct sim *s, uint16_t i)
 {
     struct node *n = &s->nodes[i];
     sim_trace(s, "node %u crashes", i);
-#ifndef SPILLWAY_BUG_ACT_FIRST
-    if (!n->doomed) {
+    if (!n->doomed && !BUG(ACT_FIRST)) {
         write_disk(n); /* between two ticks everything is committed */
     }
-#endif
     drop_pending(n);
     n->up = false;
     n->replica = NULL;

@@ -71,6 +71,7 @@ static void check_move(struct sim *s, uint16_t node, enum decide_purpose purpose
 {
     const struct entrance *e = s->fleet->entrances;
     if (purpose == DECIDE_RESCUE && !was_dead(s, e[from].idc)) {
+        s->false_drains++;
         sim_fail(s, "laws 1, 2: node %u drains %s, which was not dead", node, e[from].name);
     }
     if (purpose == DECIDE_RESTORE && !well_for(s, e[to].idc, s->fleet->policy.idc_hold_down_us)) {

@@ -179,6 +179,7 @@ static void finish(struct sim *s, struct sim_result *ret_result)
     ret_result->converged_us = s->converged_us < 0 ? -1 : s->converged_us - SAFETY_US;
     ret_result->records = (uint64_t)s->log_end;
     ret_result->decisions = s->decisions;
+    ret_result->false_drains = s->false_drains;
     ret_result->generations = s->reference.plan.fence.generation - 1;
     memcpy(ret_result->failure, s->failure, sizeof s->failure);
     sim_trace(s, "%lld records, %llu decisions, %llu rescues, %llu plans, %llu approvals",

@@ -6,6 +6,7 @@
 #ifndef SPILLWAY_SIM_SIM_H
 #define SPILLWAY_SIM_SIM_H
 
+#include "base/bug.h"
 #include "base/rng.h"
 #include "core/replica.h"
 
@@ -175,7 +176,7 @@ struct sim {
     int64_t *plan_offsets;  /* [generation] */
     struct digest *plan_digests;
     struct plan initial;
-    uint64_t decisions, rescues, approvals;
+    uint64_t decisions, rescues, approvals, false_drains;
     int64_t converged_us; /* since when all is as on the first day; -1: it is not */
     char failure[512];    /* "" while all is well */
     bool trace;
@@ -187,6 +188,7 @@ struct sim_result {
     int64_t simulated_us;
     int64_t converged_us; /* after the healing; -1: never */
     uint64_t records, decisions, generations;
+    uint64_t false_drains; /* drains of what was well by the truth */
 };
 
 /* Runs one seed; returns 0, or 1 with a failure. */
