@@ -1,12 +1,12 @@
 /* stamp.c: the two sockets of one end of a link: STAMP session-sender and stateful reflector. */
 #include "checks/stamp.h"
 
+#include "checks/check.h"
 #include "checks/clocks.h"
 #include "checks/sent_times.h"
 
 #include <errno.h>
 #include <linux/net_tstamp.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,26 +91,6 @@ void stamp_close(struct stamp *s)
     s->sender = s->reflector = -1;
 }
 
-static socklen_t socket_address(const struct stamp_config *c, const struct address *a,
-                                uint16_t port, struct sockaddr_storage *ret)
-{
-    memset(ret, 0, sizeof(*ret));
-    if (a->family == 4) {
-        struct sockaddr_in *in = (struct sockaddr_in *)ret;
-        in->sin_family = AF_INET;
-        in->sin_port = htons(port);
-        memcpy(&in->sin_addr, a->bytes, 4);
-        return sizeof(*in);
-    }
-    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ret;
-    in6->sin6_family = AF_INET6;
-    in6->sin6_port = htons(port);
-    memcpy(&in6->sin6_addr, a->bytes, 16);
-    if (IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr))
-        in6->sin6_scope_id = if_nametoindex(c->interface);
-    return sizeof(*in6);
-}
-
 static bool set_option(int fd, int level, int option, int value)
 {
     return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
@@ -123,7 +103,8 @@ static bool set_options(int fd, const struct stamp_config *c)
                    (socklen_t)strnlen(c->interface, sizeof(c->interface))) != 0 ||
         !set_option(fd, SOL_SOCKET, SO_TIMESTAMPING, stamping))
         return false;
-    /* FREEBIND: an address that comes after us (or is still tentative) is not waited for. */
+    /* The device is also the scope of link-local addresses (RFC 4007 section 6).
+     * FREEBIND: an address that comes after us (or is still tentative) is not waited for. */
     if (c->local.family == 4)
         return set_option(fd, IPPROTO_IP, IP_FREEBIND, 1) &&
                set_option(fd, IPPROTO_IP, IP_TTL, TTL_SENT) &&
@@ -143,7 +124,7 @@ static int socket_open(const struct stamp_config *c, uint16_t port)
     if (fd < 0)
         return -1;
     struct sockaddr_storage local;
-    socklen_t size = socket_address(c, &c->local, port, &local);
+    socklen_t size = check_socket_address(&c->local, port, &local);
     if (set_options(fd, c) && bind(fd, (struct sockaddr *)&local, size) == 0)
         return fd;
     int saved = errno;
@@ -157,7 +138,7 @@ int stamp_open(struct stamp *s)
     stamp_close(s);
     sent_times_lost(&s->sent);
     struct sockaddr_storage peer;
-    socklen_t size = socket_address(&s->config, &s->config.peer, s->config.port, &peer);
+    socklen_t size = check_socket_address(&s->config.peer, s->config.port, &peer);
     s->reflector = socket_open(&s->config, s->config.port);
     if (s->reflector >= 0)
         s->sender = socket_open(&s->config, 0);
