@@ -21,8 +21,9 @@ struct cli {
     bool yes;         /* --yes */
     bool development; /* --development */
     const char *reason, *journal, *control, *brokers, *config; /* options, NULL when not given */
-    int64_t limit;                                             /* --limit, -1 when not given */
-    int count; /* positional arguments after the verb */
+    const char *drills; /* --drills, or where they are installed */
+    int64_t limit;      /* --limit, -1 when not given */
+    int count;          /* positional arguments after the verb */
     char **args;
     /* From --config, or the default file when it is there; else the defaults. */
     struct spillwayd_settings settings;
@@ -35,6 +36,7 @@ int cli_status(struct cli *c);
 int cli_history(struct cli *c);
 int cli_explain(struct cli *c);
 int cli_fleet(struct cli *c);
+int cli_drill(struct cli *c);
 int cli_journal(struct cli *c);
 int cli_features(struct cli *c);
 

@@ -17,6 +17,7 @@ enum option_bit {
     OPT_REASON = 1 << 3,
     OPT_BUS = 1 << 4, /* --brokers, --development */
     OPT_LIMIT = 1 << 5,
+    OPT_DRILLS = 1 << 6,
 };
 
 struct verb {
@@ -42,6 +43,9 @@ static const struct verb verbs[] = {
      "check a fleet file, print it canonically, explain its keys"},
     {"init", OPT_JSON | OPT_HOST | OPT_YES | OPT_BUS | OPT_REASON, cli_init,
      "init FLEET [--yes] [--brokers LIST] [--reason TEXT]", "create the log for a fleet, once"},
+    {"drill", OPT_JSON | OPT_DRILLS, cli_drill,
+     "drill list | drill check DRILL | drill show DRILL | drill keys",
+     "the runbooks of drills: list them, check one (a name or a file), explain their keys"},
     {"journal", OPT_JSON | OPT_HOST | OPT_LIMIT, cli_journal, "journal verify | journal dump",
      "check or print this host's journal"},
 };
@@ -49,19 +53,13 @@ static const struct verb verbs[] = {
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };
 
 static const struct option long_options[] = {
-    {"json", no_argument, NULL, 'j'},
-    {"config", required_argument, NULL, 'c'},
-    {"journal", required_argument, NULL, 'J'},
-    {"control", required_argument, NULL, 'C'},
-    {"yes", no_argument, NULL, 'y'},
-    {"reason", required_argument, NULL, 'r'},
-    {"brokers", required_argument, NULL, 'b'},
-    {"development", no_argument, NULL, 'd'},
-    {"limit", required_argument, NULL, 'n'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {"check", no_argument, NULL, 'k'},
-    {NULL, 0, NULL, 0},
+    {"json", no_argument, NULL, 'j'},          {"config", required_argument, NULL, 'c'},
+    {"journal", required_argument, NULL, 'J'}, {"control", required_argument, NULL, 'C'},
+    {"yes", no_argument, NULL, 'y'},           {"reason", required_argument, NULL, 'r'},
+    {"brokers", required_argument, NULL, 'b'}, {"development", no_argument, NULL, 'd'},
+    {"limit", required_argument, NULL, 'n'},   {"drills", required_argument, NULL, 'D'},
+    {"help", no_argument, NULL, 'h'},          {"version", no_argument, NULL, 'V'},
+    {"check", no_argument, NULL, 'k'},         {NULL, 0, NULL, 0},
 };
 
 static void print_help(FILE *out)
@@ -75,6 +73,7 @@ static void print_help(FILE *out)
           "  --config FILE     settings of this host's spillwayd; " DEFAULT_CONFIG "\n"
           "  --journal FILE    read this journal instead of the one in the settings\n"
           "  --control SOCKET  ask the daemon at this socket instead\n"
+          "  --drills DIR      look for runbooks there; " SPILLWAY_DRILLS "\n"
           "  --check           validate the settings file and exit\n"
           "  --version, --help\n"
           "\nexit status: 0 well, 1 failure, 2 wrong use\n",
@@ -205,6 +204,10 @@ static bool take_option(struct cli *c, int option, unsigned *ret_used)
         c->development = true;
         *ret_used |= OPT_BUS;
         return true;
+    case 'D':
+        c->drills = optarg;
+        *ret_used |= OPT_DRILLS;
+        return true;
     case 'n': *ret_used |= OPT_LIMIT; return parse_limit(optarg, &c->limit);
     default: return false;
     }
@@ -232,7 +235,7 @@ static int run_verb(struct cli *c, const struct verb *v, unsigned used)
 int main(int argc, char **argv)
 {
     const char *no_colour = getenv("NO_COLOR");
-    struct cli c = {.out = stdout, .err = stderr, .limit = -1};
+    struct cli c = {.out = stdout, .err = stderr, .limit = -1, .drills = SPILLWAY_DRILLS};
     c.colour = isatty(STDOUT_FILENO) && (no_colour == NULL || no_colour[0] == '\0');
     unsigned used = 0;
     bool check = false;

@@ -77,7 +77,7 @@ struct schema_field {
     const char *preset;         /* the default as it would be written, or NULL: absent is zero */
     const char *meaning;        /* for the reference */
     enum schema_class class;    /* REF, REFSET, RATE_MAP: of what; LIST: what its items are */
-    const char *const *names;   /* ENUM: ends with NULL */
+    const char *const *names;   /* ENUM: ends with NULL; a first one of "" is "absent" */
     const struct schema *child; /* OBJECT, LIST of OBJECT */
     enum field_type element;    /* LIST */
     bool in_place;              /* LIST: the array is in the struct, `max` elements long */

@@ -37,8 +37,13 @@ void schema_print_reference(const struct schema *s, FILE *out)
     }
     fputc('\n', out);
     for (uint32_t i = 0; i < s->count; i++) {
-        if (s->fields[i].child != NULL) {
-            schema_print_reference(s->fields[i].child, out);
+        const struct schema *child = s->fields[i].child;
+        bool told = child == NULL;
+        for (uint32_t k = 0; k < i; k++) {
+            told = told || s->fields[k].child == child;
+        }
+        if (!told) {
+            schema_print_reference(child, out);
         }
     }
 }

@@ -327,8 +327,9 @@ void schema_put_bounds(const struct schema_field *f, char *room)
     }
     if (f->type == FIELD_ENUM) {
         size_t n = 0;
-        for (int i = 0; f->names[i] != NULL; i++) {
-            const char *glue = i == 0 ? "" : f->names[i + 1] == NULL ? " or " : ", ";
+        const int first = f->names[0][0] == '\0' ? 1 : 0; /* an empty name means absent */
+        for (int i = first; f->names[i] != NULL; i++) {
+            const char *glue = i == first ? "" : f->names[i + 1] == NULL ? " or " : ", ";
             n += (size_t)snprintf(room + n, SCHEMA_TEMP_SIZE - n, "%s%s", glue, f->names[i]);
         }
         return;

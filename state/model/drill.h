@@ -1,0 +1,90 @@
+/* drill.h: a runbook as plain data: the typed steps of a drill, and what it is judged by.
+ *
+ * A runbook names no part of a fleet: what it strikes is given when it is run, so one runbook
+ * serves every link, carrier or IDC. The machine that runs it is controller/core/drill. */
+#ifndef SPILLWAY_MODEL_DRILL_H
+#define SPILLWAY_MODEL_DRILL_H
+
+#include "model/fleet.h"
+#include "model/verdict.h"
+
+enum {
+    DRILL_MAX_STEPS = 16,
+    DRILL_MAX_CONDITIONS = 4, /* before or after one step */
+    DRILL_MAX_BYTES = 8192,   /* of any drill in its canonical form */
+};
+
+/* What a drill strikes, and so what its injection does. */
+enum drill_on {
+    DRILL_ON_LINK,    /* both ends of the link are taken down */
+    DRILL_ON_CONDUIT, /* all its links */
+    DRILL_ON_CARRIER, /* every uplink to the carrier, or one IDC's */
+    DRILL_ON_IDC,     /* all links and uplinks of the IDC, and its probe falls silent */
+    DRILL_ON_VIEW,    /* the view's measured demand is multiplied */
+};
+
+enum drill_action {
+    DRILL_INJECT,  /* begins the injection */
+    DRILL_RESTORE, /* ends it */
+    DRILL_DRAIN,   /* a planned evacuation: an order to drain the IDC */
+    DRILL_UNDRAIN, /* takes that order back */
+    DRILL_APPROVE, /* a person's word, given with the run: what the target's outage waits for */
+    DRILL_WAIT,    /* lets time pass */
+};
+
+enum drill_is {
+    DRILL_IS_NOTHING,      /* no such condition */
+    DRILL_IS_QUIET,        /* no incident is open but the run's own, no order or freeze in force */
+    DRILL_IS_ACKNOWLEDGED, /* every actuator that can be reached is at the plan */
+    DRILL_IS_RESTORED,     /* the plan is the very one from before the run */
+    DRILL_IS_EMPTY,        /* nothing that may move is left on the target */
+};
+
+/* One of the three: a state of the whole, room, or the state of the target's incident. */
+struct drill_condition {
+    enum drill_is is;
+    uint32_t headroom_ppm;       /* with the target lost, so much capacity stays free for core */
+    enum incident_kind incident; /* 0: no such condition */
+    enum incident_state reaches; /* that state or, for CLOSED, none is open */
+};
+
+struct drill_step {
+    char name[FLEET_NAME_SIZE];
+    enum drill_action action;
+    int64_t for_us;      /* INJECT: the injector ends it by itself after so long; WAIT: how long */
+    uint32_t factor_ppm; /* INJECT on a view: what its demand is multiplied by */
+    int64_t within_us;   /* how long before and after may take; over it the drill aborts */
+    uint16_t before_count, after_count;
+    struct drill_condition before[DRILL_MAX_CONDITIONS], after[DRILL_MAX_CONDITIONS];
+};
+
+struct drill {
+    char name[FLEET_NAME_SIZE];
+    char about[FLEET_TEXT_SIZE];
+    enum drill_on on;
+    bool live;              /* may be run with real injections; every drill may be a shadow */
+    int64_t limit_us;       /* of the whole run: over it the drill aborts */
+    int64_t objective_us;   /* injection to effect, at most */
+    uint32_t objective_ppm; /* errors of core requests over the run, at most */
+    uint32_t abort_ppm;     /* errors of core requests that abort it */
+    uint16_t step_count;
+    struct drill_step steps[DRILL_MAX_STEPS];
+};
+
+/* The drill in its canonical form, in either direction. Reading checks structure and enumerations;
+ * meaning is checked by drill_broken(). */
+void drill_codec(struct codec *c, struct drill *d);
+/* What makes the drill impossible to run safely, as a static sentence, and the index of the step it
+ * is about (DRILL_MAX_STEPS: the whole); NULL when it is sound: every injection is restored by a
+ * later step and by itself, steps are named once, times are bounded, the way back ends in the very
+ * plan from before. */
+const char *drill_broken(const struct drill *d, uint32_t *ret_step);
+/* The last step before `step` that began an injection which no step has ended; DRILL_MAX_STEPS:
+ * none. */
+uint32_t drill_injecting(const struct drill *d, uint32_t step);
+
+const char *drill_on_name(enum drill_on on);
+const char *drill_action_name(enum drill_action a);
+const char *drill_is_name(enum drill_is is);
+
+#endif
