@@ -98,6 +98,17 @@ void codec_bool(struct codec *c, bool *v)
     *v = byte == 1;
 }
 
+uint8_t codec_choice(struct codec *c, unsigned value, unsigned last)
+{
+    uint8_t byte = (uint8_t)value;
+    codec_u8(c, &byte);
+    if (byte > last) {
+        codec_fail(c, ERR_INVALID);
+        return 0;
+    }
+    return byte;
+}
+
 void codec_bytes(struct codec *c, void *bytes, size_t n)
 {
     uint8_t *p = claim(c, n);

@@ -38,6 +38,9 @@ void codec_u32(struct codec *c, uint32_t *v);
 void codec_u64(struct codec *c, uint64_t *v);
 void codec_i64(struct codec *c, int64_t *v);
 void codec_bool(struct codec *c, bool *v);
+/* An enumeration as one byte; gives it back. Reading refuses what is above last (ERR_INVALID, 0).
+ */
+uint8_t codec_choice(struct codec *c, unsigned value, unsigned last);
 /* Exactly n bytes. */
 void codec_bytes(struct codec *c, void *bytes, size_t n);
 /* A NUL-terminated string in a field of size bytes; longer input is ERR_TOO_LARGE. The rest of the

@@ -3,18 +3,6 @@
 
 #include "base/text.h"
 
-/* An enumeration as one byte; reading refuses what is above last. */
-static uint8_t codec_choice(struct codec *c, unsigned value, unsigned last)
-{
-    uint8_t byte = (uint8_t)value;
-    codec_u8(c, &byte);
-    if (byte > last) {
-        codec_fail(c, ERR_INVALID);
-        return 0;
-    }
-    return byte;
-}
-
 static void condition_codec(struct codec *c, struct drill_condition *d)
 {
     d->is = (enum drill_is)codec_choice(c, d->is, DRILL_IS_EMPTY);

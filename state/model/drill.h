@@ -9,6 +9,7 @@
 #include "model/verdict.h"
 
 enum {
+    DRILL_TEXT_SIZE = 256, /* identities and reasons */
     DRILL_MAX_STEPS = 16,
     DRILL_MAX_CONDITIONS = 4, /* before or after one step */
     DRILL_MAX_BYTES = 8192,   /* of any drill in its canonical form */
@@ -71,6 +72,77 @@ struct drill {
     struct drill_step steps[DRILL_MAX_STEPS];
 };
 
+/* What a run strikes. at: of a carrier, the one IDC where it is lost; else FLEET_NONE. */
+struct drill_target {
+    uint16_t index;
+    uint16_t at;
+};
+
+enum drill_state {
+    DRILL_NEVER, /* no drill was run in this log */
+    DRILL_ASKED, /* a person asked; the leader has not judged it yet */
+    DRILL_RUNNING,
+    DRILL_ABORTING, /* what was injected and drained is being taken back */
+    DRILL_PASSED,   /* every step's conditions held, the plan is the one from before */
+    DRILL_ABORTED,
+    DRILL_REFUSED, /* it did not begin */
+};
+
+/* Why a run did not begin, or ended before its last step. */
+enum drill_cause {
+    DRILL_CAUSE_NONE,
+    DRILL_CAUSE_INCIDENT, /* a real incident: about something that the drill does not strike */
+    DRILL_CAUSE_ORDER,    /* a freeze, or another order that is in force */
+    DRILL_CAUSE_HEADROOM, /* core would not fit with the target lost */
+    DRILL_CAUSE_ERRORS,   /* core requests fail beyond the bound */
+    DRILL_CAUSE_PERSON,   /* a person said abort */
+    DRILL_CAUSE_TIME,     /* a step's conditions did not hold in time, or the limit is over */
+    DRILL_CAUSE_INJECTOR, /* an injector did not do as it was told */
+};
+
+/* The newest run of a drill: one at a time in a fleet. Part of the control state. */
+struct drill_run {
+    uint32_t id; /* counts up from 1 in one log */
+    enum drill_state state;
+    struct drill drill;
+    struct drill_target target;
+    char identity[DRILL_TEXT_SIZE]; /* of the person who runs it */
+    char reason[DRILL_TEXT_SIZE];
+    uint16_t step; /* the present one */
+    bool done;     /* its action was taken; what comes after it is waited for */
+    enum drill_cause cause;
+    uint32_t incident;         /* of that cause */
+    struct digest plan_before; /* plan_shape_digest() when it began */
+    struct logtime began, step_since, ended;
+    struct logtime injected[DRILL_MAX_STEPS]; /* when each step's injection began */
+    uint64_t offset;                          /* of the record that asked for it */
+};
+
+/* One move of a run, carried by a decision. */
+struct drill_move {
+    enum drill_state state; /* DRILL_NEVER: no move */
+    uint16_t step;
+    bool done;
+    enum drill_cause cause;
+    uint32_t incident;
+};
+
+/* The table of allowed transitions. */
+bool drill_may_go(enum drill_state from, enum drill_state to);
+static inline bool drill_under_way(const struct drill_run *r)
+{
+    return r->state == DRILL_ASKED || r->state == DRILL_RUNNING || r->state == DRILL_ABORTING;
+}
+/* The fleet has what the run strikes. */
+bool drill_target_exists(const struct fleet *f, enum drill_on on, const struct drill_target *t);
+/* The step whose injection is wanted at log time `now`: begun, not restored, its time not over, the
+ * run not ended; DRILL_MAX_STEPS: none. */
+uint32_t drill_wants(const struct drill_run *r, struct logtime now);
+/* The run holds a drain that it has not taken back. */
+bool drill_drains(const struct drill_run *r);
+void drill_run_codec(struct codec *c, struct drill_run *r);
+void drill_move_codec(struct codec *c, struct drill_move *m);
+
 /* The drill in its canonical form, in either direction. Reading checks structure and enumerations;
  * meaning is checked by drill_broken(). */
 void drill_codec(struct codec *c, struct drill *d);
@@ -86,5 +158,7 @@ uint32_t drill_injecting(const struct drill *d, uint32_t step);
 const char *drill_on_name(enum drill_on on);
 const char *drill_action_name(enum drill_action a);
 const char *drill_is_name(enum drill_is is);
+const char *drill_state_name(enum drill_state s);
+const char *drill_cause_name(enum drill_cause c); /* "a real incident", ... */
 
 #endif

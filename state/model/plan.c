@@ -111,17 +111,17 @@ void hops_codec(struct codec *c, struct hops *h)
     }
 }
 
+enum { PART_ANSWERS, PART_HOPS, PART_RELEASED, PART_TIERS, PLAN_PARTS };
+
 static void row_codec(struct codec *c, struct plan *p, size_t part, size_t i)
 {
     switch (part) {
-    case 0: answer_codec(c, &p->answers[i]); break;
-    case 1: hops_codec(c, &p->hops[i]); break;
-    case 2: codec_u32(c, &p->released[i]); break;
+    case PART_ANSWERS: answer_codec(c, &p->answers[i]); break;
+    case PART_HOPS: hops_codec(c, &p->hops[i]); break;
+    case PART_RELEASED: codec_u32(c, &p->released[i]); break;
     default: codec_u8(c, &p->tier_limits[i]); break;
     }
 }
-
-enum { PLAN_PARTS = 4 };
 
 static size_t part_total(const struct plan *p, size_t part)
 {
@@ -153,7 +153,8 @@ void plan_codec(struct codec *c, struct plan *p)
     }
 }
 
-struct digest plan_digest(const struct plan *p)
+/* SHA-256 of the canonical form of the parts that are named as bits. */
+static struct digest parts_digest(const struct plan *p, unsigned parts)
 {
     uint8_t room[1 + sizeof(struct answer)]; /* every row's encoding is smaller than its largest
                                                 struct */
@@ -164,7 +165,7 @@ struct digest plan_digest(const struct plan *p)
     sha256_update(&sha, room, c.pos);
     struct plan copy = *p; /* codecs take non-const pointers; writing changes nothing */
     for (size_t part = 0; part < PLAN_PARTS; part++) {
-        for (size_t i = 0; i < part_total(p, part); i++) {
+        for (size_t i = 0; (parts >> part & 1) != 0 && i < part_total(p, part); i++) {
             c = codec_writer(room, sizeof room);
             row_codec(&c, &copy, part, i);
             assert(c.status == OK);
@@ -172,4 +173,14 @@ struct digest plan_digest(const struct plan *p)
         }
     }
     return sha256_final(&sha);
+}
+
+struct digest plan_digest(const struct plan *p)
+{
+    return parts_digest(p, (1U << PLAN_PARTS) - 1);
+}
+
+struct digest plan_shape_digest(const struct plan *p)
+{
+    return parts_digest(p, 1U << PART_ANSWERS | 1U << PART_HOPS | 1U << PART_TIERS);
 }

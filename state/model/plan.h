@@ -66,6 +66,9 @@ void plan_copy(struct plan *to, const struct plan *from);
 void plan_codec(struct codec *c, struct plan *p);
 /* SHA-256 of the canonical form without the fence, computed in small pieces (no scratch needed). */
 struct digest plan_digest(const struct plan *p);
+/* The same without the releases of links: equal for plans that send the same traffic the same way.
+ */
+struct digest plan_shape_digest(const struct plan *p);
 
 static inline struct answer *plan_answer(const struct plan *p, uint16_t service, uint16_t view)
 {
@@ -117,6 +120,10 @@ int plan_diff(const struct plan *from, const struct plan *to, struct change *cha
  * the same place could hide anything in between): the plan is then half changed and must be thrown
  * away. The fence is left alone. */
 int plan_apply(struct plan *p, const struct change *changes, uint32_t count) MUST_CHECK;
+/* True when the plan has the change's old side. */
+bool plan_has(const struct plan *p, const struct change *ch);
+/* By place, in the order of plan_diff: below 0, 0 (the same place) or above 0. */
+int change_compare(const struct change *a, const struct change *b);
 /* Exchanges old and new of every change, in place. */
 void changes_invert(struct change *changes, uint32_t count);
 void change_codec(struct codec *c, struct change *ch);
