@@ -261,6 +261,7 @@ static void end(struct daemon *d)
     (void)uv_loop_close(&d->loop);
     bus_close(d->bus, FLUSH_MS);
     if (d->phase != PHASE_FAILED && d->store.journal != NULL) {
+        reports_save(d, true);
         (void)daemon_commit(d);
     }
     store_close(&d->store);
@@ -271,6 +272,7 @@ static void end(struct daemon *d)
     free(d->replica_memory);
     free(d->effects);
     free(d->downs);
+    free(d->heard);
     free(d->arena);
     free(d->encoded);
 }

@@ -39,6 +39,14 @@ struct counters {
     uint64_t claims_withheld; /* the topic's settings were not accepted */
 };
 
+/* The newest report taken from an IDC's partition, so that a replayed one is refused, also after a
+ * restart. */
+struct heard {
+    uint16_t partition;
+    struct journal_heard newest;
+    bool unsaved;
+};
+
 /* An operator's request that was stepped and waits for its record to be folded. */
 struct waiter {
     struct unix_client *client; /* NULL: free */
@@ -77,7 +85,10 @@ struct daemon {
     bool edges_due; /* the replica has to hear of the downs in the journal */
     struct keyring keys;
     struct actuators actuators;
-    struct down *downs; /* [link * 2 + end] */
+    struct down *downs;  /* [link * 2 + end] */
+    struct heard *heard; /* [idc] */
+    uint16_t heard_count;
+    struct mono heard_saved;
 
     int topics_status; /* ERR_UNAVAILABLE: not known yet */
     char topics_why[BUS_TEXT_SIZE];
@@ -127,6 +138,10 @@ void equip_check_topics(struct daemon *d);
 
 /* reports.c: a report from the bus: verified, then stepped. */
 void reports_take(struct daemon *d, const struct bus_event *e);
+/* Loads what the journal says was taken from the partitions of this fleet. */
+void reports_equip(struct daemon *d, const struct fleet *f);
+/* Puts what was taken since into the journal: now, or when it was not done for a while. */
+void reports_save(struct daemon *d, bool now);
 
 /* probe_socket.c: the local probe: the fleet to it, link edges from it. */
 int probe_socket_open(struct daemon *d) MUST_CHECK;

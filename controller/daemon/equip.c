@@ -159,10 +159,11 @@ void equip_parts(struct daemon *d)
               LOG_INT("links", c->fleet->link_count), LOG_INT("views", c->fleet->view_count),
               LOG_STR("candidate", c->fleet->idcs[idc].candidate ? "yes" : "no"));
     equip_keys(d);
-    tail_reports(d, c->fleet);
     d->topics_status = ERR_UNAVAILABLE;
     d->topics_asked = (struct mono){INT64_MIN / 2};
     load_downs(d, c->fleet);
+    reports_equip(d, c->fleet);
+    tail_reports(d, c->fleet);
     probe_socket_tell_fleet(d);
 }
 

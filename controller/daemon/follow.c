@@ -301,6 +301,7 @@ void follow_pump(struct daemon *d)
         take(d, &e);
     }
     if (d->phase != PHASE_FAILED) {
+        reports_save(d, false);
         (void)daemon_commit(d); /* a failure has its phase and its line already */
         equip_edges(d);
         equip_check_topics(d);

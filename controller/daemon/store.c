@@ -127,6 +127,18 @@ int store_down(const struct store *s, const char *link, uint8_t end, struct down
     return status;
 }
 
+int store_heard(const struct store *s, uint16_t partition, struct journal_heard *ret_heard)
+{
+    struct journal_view *v = NULL;
+    int status = journal_view_open(s->journal, &v);
+    if (status != OK) {
+        return status;
+    }
+    status = journal_heard(v, partition, ret_heard);
+    journal_view_close(v);
+    return status;
+}
+
 bool store_differs(const struct store *s, int64_t offset, const void *bytes, size_t size,
                    bool *ret_kept)
 {
@@ -179,6 +191,13 @@ void store_put_down(struct store *s, const char *link, uint8_t end, const struct
     struct journal_down down = {.number = d->number, .down = d->down};
     if (ready(s)) {
         journal_put_down(s->journal, link, end, &down);
+    }
+}
+
+void store_put_heard(struct store *s, uint16_t partition, const struct journal_heard *heard)
+{
+    if (ready(s)) {
+        journal_put_heard(s->journal, partition, heard);
     }
 }
 

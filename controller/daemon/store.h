@@ -34,6 +34,9 @@ int store_restore(const struct store *s, struct restored *ret_r) MUST_CHECK;
 void restored_done(struct restored *r);
 /* A link end's number and state. */
 int store_down(const struct store *s, const char *link, uint8_t end, struct down *ret_d) MUST_CHECK;
+/* The newest report taken from a partition. */
+int store_heard(const struct store *s, uint16_t partition,
+                struct journal_heard *ret_heard) MUST_CHECK;
 /* True when the record of this offset is kept and has other bytes. *ret_kept: it is kept. */
 bool store_differs(const struct store *s, int64_t offset, const void *bytes, size_t size,
                    bool *ret_kept);
@@ -43,6 +46,7 @@ void store_put_identity(struct store *s, const struct journal_identity *identity
 void store_put_record(struct store *s, int64_t offset, enum fold_void outcome, bool leaf,
                       const void *bytes, size_t size);
 void store_put_down(struct store *s, const char *link, uint8_t end, const struct down *d);
+void store_put_heard(struct store *s, uint16_t partition, const struct journal_heard *heard);
 /* Commits what was gathered, with the control state when records are among it. OK too when there is
  * nothing to commit. Any failure is final: status stays, journal_why() tells. */
 int store_commit(struct store *s, const struct control *control) MUST_CHECK;

@@ -4,6 +4,7 @@
  *   records  offset (big endian) -> flags, outcome, chain hash, encoded record
  *   control  page number (big endian) -> SHA-256 of the bytes, bytes of the control state
  *   downs    "<link>/<end>" -> number, down now
+ *   heard    report partition (big endian) -> incarnation, sequence
  *
  * Values are in the codec's form: little endian, fixed width. */
 #ifndef SPILLWAY_JOURNAL_INTERNAL_H
@@ -43,7 +44,8 @@ struct control_meta {
 struct journal {
     MDB_env *env;
     MDB_txn *txn; /* the write transaction, or NULL */
-    MDB_dbi meta, records, control, downs;
+    MDB_dbi meta, records, control, downs, heard;
+    bool no_heard; /* read from a journal of before "heard" */
     enum journal_mode mode;
     int status;         /* first failure in this transaction */
     struct chain chain; /* within this transaction */
@@ -75,6 +77,7 @@ void chain_codec(struct codec *c, void *chain);
 void control_meta_codec(struct codec *c, void *control);
 void identity_codec(struct codec *c, void *identity);
 void down_codec(struct codec *c, void *down);
+void heard_codec(struct codec *c, void *heard);
 
 struct digest journal_chain_next(const struct digest *prev, int64_t offset, uint8_t outcome,
                                  const void *bytes, size_t size);

@@ -76,6 +76,12 @@ struct journal_down {
 };
 void journal_put_down(struct journal *j, const char *link, uint8_t end,
                       const struct journal_down *down);
+/* The newest report taken from a partition of spillway.reports: what is older is a replay. */
+struct journal_heard {
+    uint64_t incarnation; /* 0: none */
+    uint64_t sequence;
+};
+void journal_put_heard(struct journal *j, uint16_t partition, const struct journal_heard *heard);
 int journal_commit(struct journal *j) MUST_CHECK;
 void journal_abort(struct journal *j);
 /* A sentence on the last failure of this journal, with the remedy. */
@@ -100,6 +106,9 @@ int journal_control_read(const struct journal_view *v, void *room, size_t size) 
 /* Zeros when none was ever put. */
 int journal_down(const struct journal_view *v, const char *link, uint8_t end,
                  struct journal_down *ret_down) MUST_CHECK;
+/* Zeros when none was ever put. */
+int journal_heard(const struct journal_view *v, uint16_t partition,
+                  struct journal_heard *ret_heard) MUST_CHECK;
 
 struct journal_entry {
     int64_t offset;

@@ -114,6 +114,13 @@ void down_codec(struct codec *c, void *value)
     codec_bool(c, &down->down);
 }
 
+void heard_codec(struct codec *c, void *value)
+{
+    struct journal_heard *heard = value;
+    codec_u64(c, &heard->incarnation);
+    codec_u64(c, &heard->sequence);
+}
+
 static void hash_u64(struct sha256 *s, uint64_t v)
 {
     uint8_t bytes[8];

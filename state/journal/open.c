@@ -146,6 +146,15 @@ static int check_owner(struct journal *j, MDB_txn *txn, bool *ret_empty)
     return format > JOURNAL_FORMAT ? ERR_VERSION : OK;
 }
 
+/* Came after the first journals: a writer adds it to theirs, a reader does without. */
+static int open_heard(struct journal *j, MDB_txn *txn)
+{
+    unsigned flags = j->mode == JOURNAL_WRITE ? MDB_CREATE : 0;
+    int rc = mdb_dbi_open(txn, "heard", flags, &j->heard);
+    j->no_heard = rc == MDB_NOTFOUND;
+    return j->no_heard ? OK : journal_error(rc);
+}
+
 static int open_databases(struct journal *j, MDB_txn *txn, bool create)
 {
     unsigned flags = create ? MDB_CREATE : 0;
@@ -161,6 +170,10 @@ static int open_databases(struct journal *j, MDB_txn *txn, bool create)
         if (rc != 0) {
             return rc == MDB_NOTFOUND ? ERR_CORRUPT : journal_error(rc);
         }
+    }
+    int status = open_heard(j, txn);
+    if (status != OK) {
+        return status;
     }
     if (create) {
         uint32_t format = JOURNAL_FORMAT;

@@ -1,5 +1,5 @@
-/* read.c: snapshots of the journal: identity, control state, downs, and records in both directions.
- */
+/* read.c: snapshots of the journal: identity, control state, what only this host knows, and records
+ * in both directions. */
 #include "journal/internal.h"
 
 #include <assert.h>
@@ -108,6 +108,26 @@ int journal_down(const struct journal_view *v, const char *link, uint8_t end,
         return status;
     }
     *ret_down = down;
+    return OK;
+}
+
+int journal_heard(const struct journal_view *v, uint16_t partition, struct journal_heard *ret_heard)
+{
+    struct journal_heard heard = {.incarnation = 0};
+    uint8_t number[8];
+    journal_key_u64(number, partition);
+    MDB_val key = {sizeof number, number}, value;
+    int rc = v->journal->no_heard ? MDB_NOTFOUND : mdb_get(v->txn, v->journal->heard, &key, &value);
+    if (rc == 0) {
+        struct codec c = codec_reader(value.mv_data, value.mv_size, NULL);
+        heard_codec(&c, &heard);
+        if (codec_finish(&c) != OK) {
+            return ERR_CORRUPT;
+        }
+    } else if (rc != MDB_NOTFOUND) {
+        return journal_error(rc);
+    }
+    *ret_heard = heard;
     return OK;
 }
 

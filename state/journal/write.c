@@ -281,3 +281,20 @@ void journal_put_down(struct journal *j, const char *link, uint8_t end,
         journal_fail(j, "cannot write a link's down", journal_error(rc), rc);
     }
 }
+
+void journal_put_heard(struct journal *j, uint16_t partition, const struct journal_heard *heard)
+{
+    if (!may_put(j)) {
+        return;
+    }
+    uint8_t number[8], room[META_SIZE];
+    struct journal_heard value = *heard;
+    struct codec c = codec_writer(room, sizeof room);
+    journal_key_u64(number, partition);
+    heard_codec(&c, &value);
+    MDB_val k = {sizeof number, number}, v = {c.pos, room};
+    int rc = c.status != OK ? EINVAL : mdb_put(j->txn, j->heard, &k, &v, 0);
+    if (rc != 0) {
+        journal_fail(j, "cannot write what was heard of a probe", journal_error(rc), rc);
+    }
+}

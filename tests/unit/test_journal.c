@@ -125,6 +125,66 @@ START_TEST(what_was_put_is_there_after_reopening)
 }
 END_TEST
 
+static struct journal_heard must_heard(struct journal *j, uint16_t partition)
+{
+    struct journal_view *v = must_view(j);
+    struct journal_heard heard;
+    ck_assert_int_eq(journal_heard(v, partition, &heard), OK);
+    journal_view_close(v);
+    return heard;
+}
+
+static void put_heard(struct journal *j, uint16_t partition, uint64_t incarnation,
+                      uint64_t sequence)
+{
+    struct journal_heard heard = {.incarnation = incarnation, .sequence = sequence};
+    ck_assert_int_eq(journal_begin(j), OK);
+    journal_put_heard(j, partition, &heard);
+    ck_assert_int_eq(journal_commit(j), OK);
+}
+
+/* Throws one database out, as if the file came from before it. */
+static void drop_database(const char *name)
+{
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi dbi;
+    ck_assert_int_eq(mdb_env_create(&env), 0);
+    ck_assert_int_eq(mdb_env_set_maxdbs(env, 8), 0);
+    ck_assert_int_eq(mdb_env_open(env, path, MDB_NOSUBDIR, 0600), 0);
+    ck_assert_int_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
+    ck_assert_int_eq(mdb_dbi_open(txn, name, 0, &dbi), 0);
+    ck_assert_int_eq(mdb_drop(txn, dbi, 1), 0);
+    ck_assert_int_eq(mdb_txn_commit(txn), 0);
+    mdb_env_close(env);
+}
+
+START_TEST(what_was_heard_is_kept_and_older_files_are_read)
+{
+    struct journal *j = must_open(JOURNAL_WRITE, 0);
+    put_batch(j, 0);
+    ck_assert_uint_eq(must_heard(j, 319).incarnation, 0);
+    put_heard(j, 319, 5, UINT64_MAX);
+    put_heard(j, 0, 7, 1);
+    journal_close(j);
+    j = must_open(JOURNAL_READ, 0);
+    ck_assert_uint_eq(must_heard(j, 319).incarnation, 5);
+    ck_assert_uint_eq(must_heard(j, 319).sequence, UINT64_MAX);
+    ck_assert_uint_eq(must_heard(j, 0).incarnation, 7);
+    ck_assert_uint_eq(must_heard(j, 1).incarnation, 0);
+    journal_close(j);
+    drop_database("heard");
+    j = must_open(JOURNAL_READ, 0);
+    ck_assert_uint_eq(must_heard(j, 319).incarnation, 0);
+    journal_close(j);
+    j = must_open(JOURNAL_WRITE, 0);
+    put_heard(j, 319, 6, 2);
+    ck_assert_uint_eq(must_heard(j, 319).incarnation, 6);
+    must_verify(j);
+    journal_close(j);
+}
+END_TEST
+
 START_TEST(records_are_walked_in_both_directions)
 {
     struct journal *j = must_open(JOURNAL_WRITE, 0);
@@ -621,6 +681,7 @@ static Suite *journal_suite(void)
     tcase_set_timeout(t, 60);
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, what_was_put_is_there_after_reopening);
+    tcase_add_test(t, what_was_heard_is_kept_and_older_files_are_read);
     tcase_add_test(t, records_are_walked_in_both_directions);
     tcase_add_test(t, a_failed_transaction_leaves_nothing);
     tcase_add_test(t, the_chain_is_the_same_without_heartbeats);

@@ -414,7 +414,8 @@ static void write_key(const char *id)
 }
 
 /* Sends a report of beijing's probe to a partition, signed with this secret. */
-static void report(uint16_t partition, const uint8_t *key_bytes, uint64_t sequence)
+static void report_of(uint16_t partition, const uint8_t *key_bytes, uint64_t incarnation,
+                      uint64_t sequence)
 {
     static struct target targets[REPORT_MAX_TARGETS];
     static struct observation observations[REPORT_MAX_TARGETS];
@@ -425,7 +426,7 @@ static void report(uint16_t partition, const uint8_t *key_bytes, uint64_t sequen
         observations[i] = (struct observation){.health = HEALTH_UP, .held_us = 1000000};
     }
     struct report r = {.observer = 0,
-                       .incarnation = 1,
+                       .incarnation = incarnation,
                        .sequence = sequence,
                        .sent_us = (int64_t)sequence * 1000,
                        .fleet = fleet_digest(stage.fleet, fleet, sizeof fleet),
@@ -436,6 +437,46 @@ static void report(uint16_t partition, const uint8_t *key_bytes, uint64_t sequen
     ck_assert_int_eq(report_encode(&r, &key, bytes, sizeof bytes, &size), OK);
     stage_report(&stage, partition, bytes, size);
 }
+
+static void report(uint16_t partition, const uint8_t *key_bytes, uint64_t sequence)
+{
+    report_of(partition, key_bytes, 1, sequence);
+}
+
+/* Signed once, replayed later: a daemon that has just started knows from its journal what it took
+ * before, and believes neither an earlier life of the probe nor earlier words of this one. */
+START_TEST(old_reports_stay_refused_after_a_restart)
+{
+    write_key("probe-beijing");
+    stage_genesis(&stage, 1, 0, 1);
+    stage_start(&stage, 0);
+    ck_assert_int_eq(stage_await_leader(&stage), 0);
+    report_of(0, secret, 5, 100);
+    stage_await_number(&stage, 0, "observers.0.incarnation", 5);
+    report_of(0, secret, 6, 1);
+    stage_await_number(&stage, 0, "observers.0.incarnation", 6);
+    ck_assert_int_eq(stage_stop(&stage, 0, SIGKILL), -SIGKILL); /* a new life is kept at once */
+    report_of(0, secret, 5, 101); /* so that the newest in its partition is a replay */
+    stage_start(&stage, 0);
+    ck_assert_int_eq(stage_await_leader(&stage), 0);
+    report_of(0, secret, 5, 102);
+    stage_await_number(&stage, 0, "counters.bad_reports", 2);
+    report_of(0, secret, 6, 7);
+    stage_await_number(&stage, 0, "observers.0.sequence", 7);
+    ck_assert_int_eq(stage_stop(&stage, 0, SIGTERM), 0); /* an orderly end keeps the sequence too */
+    report_of(0, secret, 6, 5);
+    stage_start(&stage, 0);
+    ck_assert_int_eq(stage_await_leader(&stage), 0);
+    report_of(0, secret, 6, 6);
+    stage_await_number(&stage, 0, "counters.reports", 2);
+    json_t *status = stage_status(&stage, 0);
+    json_t *seat = json_array_get(json_object_get(status, "observers"), 0);
+    ck_assert(json_is_false(json_object_get(seat, "seen")));
+    json_decref(status);
+    report_of(0, secret, 6, 8);
+    stage_await_number(&stage, 0, "observers.0.sequence", 8);
+}
+END_TEST
 
 START_TEST(reports_are_verified)
 {
@@ -516,9 +557,10 @@ static Suite *spillwayd_suite(void)
     tcase_add_test(t, garbage_in_the_log_is_dropped);
     tcase_add_test(t, reports_are_verified);
     suite_add_tcase(s, t);
-    TCase *law = tcase_create("laws 3 and 4");
+    TCase *law = tcase_create("laws 1, 3 and 4");
     tcase_set_timeout(law, 180);
     tcase_add_checked_fixture(law, setup, teardown);
+    tcase_add_test(law, old_reports_stay_refused_after_a_restart);
     tcase_add_test(law, nothing_is_acted_on_before_the_commit);
     tcase_add_test(law, a_log_that_is_made_anew_under_a_running_daemon_is_refused);
     suite_add_tcase(s, law);
