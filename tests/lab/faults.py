@@ -165,12 +165,13 @@ class Faults:
         return [self._idc(args[0])] if args else [self.fleet.idc_netns(i["name"]) for i in self.fleet.idcs]
 
     def _bus_away(self, *args):
+        """Both ways: what only loses its answers still lands in the log."""
         for netns in self._bus_places(args):
-            nft(netns, f'add element inet swlab cut {{ "{BUS_INTERFACE}" }}\n')
+            nft(netns, "".join(f'add element inet swlab {way} {{ "{BUS_INTERFACE}" }}\n' for way in ("cut", "mute")))
 
     def _mend_bus_away(self, *args):
         for netns in self._bus_places(args):
-            nft(netns, f'delete element inet swlab cut {{ "{BUS_INTERFACE}" }}\n')
+            nft(netns, "".join(f'delete element inet swlab {way} {{ "{BUS_INTERFACE}" }}\n' for way in ("cut", "mute")))
 
     def _service_dead(self, idc):
         self._kill(f"service-{idc}")

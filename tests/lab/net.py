@@ -22,7 +22,9 @@ BUS_INTERFACE = "mgmt"  # of an IDC, on the management network
 NFT_TABLE = """
 table inet swlab {
     set cut { type ifname; }
+    set mute { type ifname; }
     chain arriving { type filter hook prerouting priority -300; iifname @cut drop; }
+    chain leaving { type filter hook postrouting priority -300; oifname @mute drop; }
     chain dark_in { type filter hook prerouting priority -310; }
     chain dark_out { type filter hook postrouting priority -310; }
 }

@@ -6,9 +6,11 @@ import statistics
 import sys
 import time
 
+from loss import row_text
 from users import second_line
 
 PLAIN, BOLD, GREEN, RED, DIM = "\033[0m", "\033[1m", "\033[32m", "\033[31m", "\033[2m"
+THIRTY = "`meson test -C build/quickstart --benchmark --verbose disaster` (as root)"
 SETTLED_S = 3.2  # a second's requests are all decided and printed by then
 
 
@@ -46,7 +48,7 @@ class Telling:
             print(f"             | {line}", file=self.out, flush=True)
 
     def users(self, seconds, fleet):
-        """One line per finished second: each view's success by tier in percent, and its slowest p95."""
+        """One line per finished second: each view's success in percent and p95, by tier."""
         newest = int(time.monotonic() - SETTLED_S)
         if not seconds:
             return
@@ -66,8 +68,19 @@ class Telling:
                   f"{r['p50_us'] / 1000:4.1f}ms {r['p95_us'] / 1000:6.1f}ms {r['max_us'] / 1000:.0f}ms", file=self.out)
         self.timeline.append({"kind": "table", "rows": rows})
 
+    def losses(self, rows, waiting, login, least):
+        """rows: of loss.losses for what Spillway moves; waiting: for what waits for a person."""
+        print(f"\nWhat the users lost, per tier. A share-second is everything that all users ask of a tier in one second.\n"
+              f"Least possible: the dead IDC's part of the users x ({least}).", file=self.out)
+        for row in rows:
+            print(f"  {row_text(row)}", file=self.out)
+        for row in waiting:
+            print(f"  stateful, waits for a person: {row_text(row)}", file=self.out)
+        print(f"  {login}", file=self.out)
+        self.timeline.append({"kind": "losses", "rows": rows, "waiting": waiting, "login": login})
+
     def figures(self, figures, idle):
-        print("\nFigures:", file=self.out)
+        print(f"\nFigures of this one run; {THIRTY} prints 30 samples of each:", file=self.out)
         for name, samples in figures.items():
             ms = sorted(1000 * s for s in samples)
             if len(ms) == 1:

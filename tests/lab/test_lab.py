@@ -13,6 +13,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from faults import VERBS, Faults
 from fleet import Fleet, LabError, host
+from judging import rates
+from loss import death, losses
 from net import Network
 from observe import Seen, Tail
 from procs import end, start_ticks
@@ -73,17 +75,59 @@ class Verdict(unittest.TestCase):
         self.assertEqual((v["outside"], v["capacity"]), ({}, []))
 
 
+class Rates(unittest.TestCase):
+    """Everybody is judged: what is stateful too, outside of its own spans."""
+
+    def setUp(self):
+        self.fleet = Fleet(json.loads(json.dumps(FLEET)))
+        self.web, self.ledger = ({"name": n, "features": [{"name": "login", "tier": 0}, {"name": "more", "tier": 1}],
+                                  "demand_rps": {"v": 1}} for n in ("web", "ledger"))
+        self.seconds = [second(t, 100) | {"service": n} for t in range(20) for n in ("web", "ledger")]
+
+    def holds(self, failures=(), seconds=None, spans=()):
+        windows = Windows()
+        for span in spans:
+            windows.add(*span, "an IDC is dead")
+        seen = seen_of(self.seconds if seconds is None else seconds, list(failures))
+        judged = (([self.web], Windows()), ([self.ledger], windows))
+        return {r.service: r.holds for r in rates(self.fleet, seen, judged, 0, 20)}
+
+    def test_all_is_well(self):
+        self.assertEqual(self.holds(), {"web": True, "ledger": True})
+
+    def test_a_stateful_service_that_fails_while_no_idc_is_dead(self):
+        lost = [failure(5, "timeout") | {"service": "ledger"}] * 3
+        self.assertEqual(self.holds(lost, spans=[(10, 4)]), {"web": True, "ledger": False})
+
+    def test_its_own_span_excuses_it_and_nobody_else(self):
+        lost = [failure(11, "timeout") | {"service": n} for n in ("web", "ledger")] * 3
+        self.assertEqual(self.holds(lost, spans=[(10, 4)]), {"web": False, "ledger": True})
+
+    def test_who_was_not_seen_is_not_well(self):
+        self.assertEqual(self.holds(seconds=[s for s in self.seconds if s["service"] == "web"]),
+                         {"web": True, "ledger": False})
+
+    def test_who_asks_for_nothing_is_not_judged(self):
+        self.ledger["demand_rps"] = {}
+        self.assertEqual(self.holds(seconds=[s for s in self.seconds if s["service"] == "web"]), {"web": True})
+
+
 class Lines(unittest.TestCase):
     def test_cells(self):
         lines = [second(1, 10), second(1, 0, demoted=4, tier=2), second(1, 199, 1, tier=1)]
         line = second_line(lines, ["v", "w"], "web")
-        self.assertEqual(line, "v 100/99.5/d 2.0ms  w nobody 0.0ms")
+        self.assertEqual(line, "v 100/99.5/d 2.0/2.0/2.0ms  w nobody")
+
+    def test_latency_stands_per_tier_and_nowhere_without_an_answer(self):
+        lines = [second(1, 10) | {"p95_us": 1230}, second(1, 5) | {"p95_us": 1450}, second(1, 0, 3, tier=1),
+                 second(1, 4, tier=2) | {"p95_us": 12345}]
+        self.assertEqual(second_line(lines, ["v"], "web"), "v 100/0/100 1.4/-/12ms")
 
     def test_another_service_shows_only_in_trouble(self):
         lines = [second(1, 10) | {"service": "ledger"}]
-        self.assertEqual(second_line(lines, ["v"], "web"), "v nobody 2.0ms")
+        self.assertEqual(second_line(lines, ["v"], "web"), "v nobody")
         lines[0]["failed"] = 10
-        self.assertEqual(second_line(lines, ["v"], "web"), "v nobody 2.0ms (ledger 50)")
+        self.assertEqual(second_line(lines, ["v"], "web"), "v nobody (ledger 50 2.0ms)")
 
     def test_tail_waits_for_the_whole_line(self):
         with tempfile.NamedTemporaryFile("w", delete=False) as file:
@@ -101,6 +145,49 @@ class Lines(unittest.TestCase):
                                 {"id": 4, "kind": "idc-outage", "subject": "b"}]}
         self.assertEqual(find_incident(status, "b"), 4)
         self.assertIsNone(find_incident(status, "z"))
+
+
+class Loss(unittest.TestCase):
+    """Two views with equal demand; the dead IDC had all of v and none of w."""
+
+    def setUp(self):
+        data = json.loads(json.dumps(FLEET))
+        data["views"].append({"name": "w", "carrier": "c"})
+        data["policy"] |= {"probe_interval_us": 50000, "probe_losses": 3}
+        self.web = {"name": "web", "dns_name": "web.gslb.example.", "ttl_us": 1000000,
+                    "features": [{"name": "feed", "tier": 1}, {"name": "login", "tier": 0}]}
+        data["services"] = [self.web]
+        data["entrances"].append({"name": "f", "service": "web", "idc": "b", "addresses": ["198.51.100.9"]})
+        self.fleet = Fleet(data)
+        answers = {("s", "v.web.gslb.example."): ("198.51.100.1",), ("s", "w.web.gslb.example."): ("198.51.100.9",)}
+        self.death = death(self.fleet, answers, "a", 12.0)
+
+    def lines(self, t, v_good, demoted=0):
+        good = [second(t, 10, view="w"), second(t, 10 - demoted, demoted=demoted, tier=1, view="w", feature="feed")]
+        failed = [second(t, 0, 10)]  # no login, no visit: the feed is never asked for
+        return good + ([second(t, 10), second(t, 10, tier=1, feature="feed")] if v_good else failed)
+
+    def rows(self, bad_seconds, demoted_seconds=()):
+        seconds = [l for t in range(10, 20) for l in self.lines(t, t not in bad_seconds, 5 if t in demoted_seconds else 0)]
+        return losses(self.fleet, seconds, (9.5, 20.0), [self.web], [self.death])
+
+    def test_what_was_never_asked_for_is_lost_too(self):
+        for row in self.rows({12, 13, 14}):
+            self.assertEqual((row["asked"], round(row["failed_s"], 6), row["shed_s"]), (200, 1.5, 0), row["tier"])
+
+    def test_nothing_lost(self):
+        self.assertEqual([r["failed_s"] for r in self.rows(set())], [0, 0])
+
+    def test_demotion_is_told_apart(self):
+        core, feed = self.rows(set(), {15, 16})
+        self.assertEqual((core["shed_s"], feed["failed_s"], feed["shed_s"]), (0, 0, 0.5))
+
+    def test_least_is_the_dead_share_for_as_long_as_nobody_can_save_it(self):
+        self.assertEqual([round(r["least_s"], 6) for r in self.rows({12})], [1.575, 1.575])  # half of 0.15 + 2 + 1
+
+    def test_seconds_that_are_cut_do_not_count(self):
+        seconds = [l for t in range(9, 21) for l in self.lines(t, t not in (9, 20))]
+        self.assertEqual([r["failed_s"] for r in losses(self.fleet, seconds, (9.5, 20.9), [self.web], [])], [0, 0])
 
 
 class Topology(unittest.TestCase):

@@ -41,17 +41,29 @@ def cells(lines):
     return "/".join(out) or "nobody"
 
 
+def latencies(lines):
+    """The slowest p95 of each tier in ms, from tier 0 up: "-" where nothing was answered."""
+    slowest = {}
+    for line in lines:
+        if line["ok"] + line["demoted"] > 0:
+            slowest[line["tier"]] = max(slowest.get(line["tier"], 0), line["p95_us"] / 1000)
+    tiers = range(max((l["tier"] for l in lines), default=-1) + 1)
+    return "/".join(f"{slowest[t]:.{1 if slowest[t] < 9.95 else 0}f}" if t in slowest else "-" for t in tiers)
+
+
 def second_line(lines, views, first):
-    """One line of text on one second: per view the tiers of the first service and the slowest p95; the other services
-    only where not everything was well."""
+    """One line of text on one second: per view and tier of the first service success in percent and p95 in ms; the
+    other services only where not everything was well."""
     parts = []
     for view in views:
         mine = [l for l in lines if l["view"] == view]
-        slowest = max((l["p95_us"] for l in mine), default=0)
-        text = f"{view} {cells([l for l in mine if l['service'] == first])} {slowest / 1000:.1f}ms"
+        of_first = [l for l in mine if l["service"] == first]
+        text = f"{view} {cells(of_first)}"
+        text += f" {latencies(of_first)}ms" if of_first else ""
         for service in sorted({l["service"] for l in mine} - {first}):
-            of_it = cells([l for l in mine if l["service"] == service])
-            text += "" if set(of_it) <= set("10/d") else f" ({service} {of_it})"
+            of_it = [l for l in mine if l["service"] == service]
+            good = set(cells(of_it)) <= set("10/d")
+            text += "" if good else f" ({service} {cells(of_it)} {latencies(of_it)}ms)"
         parts.append(text)
     return "  ".join(parts)
 
