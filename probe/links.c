@@ -402,6 +402,22 @@ void links_observe(struct links *l, uint32_t i, struct mono now, struct observat
     ret->tx_bytes = state->tx_bytes;
 }
 
+int links_uplink(const struct links *l, uint16_t carrier, const char **ret_interface)
+{
+    int index = 0;
+    for (uint32_t i = 0; i < l->config.count; i++) {
+        const struct link *link = fleet_link(l, i);
+        const struct link_state *state = link_monitor_state(l->monitor, i);
+        if (link->carrier != carrier || state->index == 0 || (index != 0 && !state->oper_up))
+            continue;
+        index = state->index;
+        *ret_interface = link->end[l->items[i].end].interface;
+        if (state->oper_up)
+            break;
+    }
+    return index;
+}
+
 struct stamp_stats links_stats(const struct links *l)
 {
     struct stamp_stats sum = {0};

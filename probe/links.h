@@ -49,6 +49,9 @@ uint32_t links_count(const struct links *l);
 /* The i-th link end: index of the link, and which end. */
 void links_name(const struct links *l, uint32_t i, uint16_t *ret_link, uint8_t *ret_end);
 void links_observe(struct links *l, uint32_t i, struct mono now, struct observation *ret);
+/* The interface of the uplink to the carrier: its index and name, or 0 when there is none. Of
+ * several, the first that has its link, in the order of the fleet. */
+int links_uplink(const struct links *l, uint16_t carrier, const char **ret_interface);
 /* Sum over all links. */
 struct stamp_stats links_stats(const struct links *l);
 uint64_t links_resyncs(const struct links *l);

@@ -43,8 +43,8 @@ struct probe {
     struct ticker stamp;
     struct report_schedule report;
     struct mono refresh, reconnect, pump;
-    struct log_limit late, bad_packets, unstamped;
-    uint64_t bad_known, unstamped_known;
+    struct log_limit late, bad_packets, unstamped, no_uplink;
+    uint64_t bad_known, unstamped_known, no_uplink_known;
 };
 
 static void watch(struct probe *p, int fd, enum source source)
@@ -95,6 +95,7 @@ static void on_target(void *context, uint32_t i, enum health before)
     targets_observe(p->world->targets, i, now, &o);
     log_event(p->log, LOG_INFO, LOG_CODE("target-changed"),
               LOG_STR("target", targets_name(p->world->targets, i)),
+              LOG_STR("over", targets_carrier(p->world->targets, i)),
               LOG_STR("health", health_name(o.health)), LOG_STR("before", health_name(before)),
               LOG_INT("held_us", o.held_us), LOG_INT("took_us", o.rtt_us));
 }
@@ -323,6 +324,10 @@ static void complain(struct probe *p, struct mono now)
         log_event(p->log, LOG_INFO, LOG_CODE("no-send-times"), LOG_INT("answers", s.answered),
                   LOG_INT("without", s.unstamped));
     p->unstamped_known = s.unstamped;
+    uint64_t without = targets_without_uplink(p->world->targets);
+    if (without > p->no_uplink_known && log_allow(&p->no_uplink, now, HINT_US, &silent))
+        log_event(p->log, LOG_WARNING, LOG_CODE("no-uplink"), LOG_INT("checks", without));
+    p->no_uplink_known = without;
 }
 
 static void turn_world(struct probe *p, struct mono now)

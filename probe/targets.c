@@ -17,9 +17,13 @@ enum {
     SLOTS_MIN = 16,
     SLOTS_MAX = 4096,
     CONNECTIONS_MAX = 512, /* kept open by HTTP checks */
+    RUNNERS = 4,
 };
 
 #define SLOT_NONE UINT32_MAX
+
+/* libcurl would use a connection that was bound to an interface for a request that is not. */
+enum { HTTP_ROUTED, HTTP_BOUND, HTTP_RUNNERS };
 
 struct watched {
     struct check_request request; /* its address is set for each check */
@@ -36,6 +40,7 @@ struct slot {
     enum check_kind kind;
     struct mono began;
     int64_t stalled_us; /* of the loop when it began */
+    int way;            /* index of the interface, 0: none in particular */
     union {
         int tcp;
         struct http_check *http;
@@ -48,7 +53,7 @@ struct targets {
     struct targets_config config;
     int epoll;
     struct tcp_checks *tcp;
-    struct http_checks *http;
+    struct http_checks *http[HTTP_RUNNERS];
     struct dns_checks *dns;
     struct watched *items;
     struct ticker ticker;
@@ -56,7 +61,9 @@ struct targets {
     struct slot *slots;
     uint32_t slot_count, free_slot, first, last;
     struct mono swept;
-    uint64_t left_out;
+    struct check_way ways[FLEET_MAX_CARRIERS]; /* as last used */
+    bool usable[FLEET_MAX_CARRIERS];           /* sockets could be bound to it */
+    uint64_t left_out, without_uplink;
 };
 
 static void watched_init(struct targets *t, uint32_t i, struct mono now)
@@ -155,9 +162,36 @@ static uint32_t slot_take(struct targets *t)
     return s;
 }
 
+/* How checks over the carrier leave now; index 0: they cannot. */
+static struct check_way way_over(struct targets *t, uint16_t carrier, struct mono now)
+{
+    const char *interface = "";
+    int index = t->config.uplink(t->config.uplink_context, carrier, &interface);
+    struct check_way *way = &t->ways[carrier];
+    if (index != way->index) {
+        *way = (struct check_way){.index = index, .since = now};
+        strncpy(way->interface, interface, sizeof(way->interface) - 1);
+        t->usable[carrier] = index != 0 && check_way_usable(way);
+    }
+    return t->usable[carrier] ? *way : (struct check_way){0};
+}
+
+static void note_blind(struct targets *t, uint32_t i, struct mono now)
+{
+    struct checker *c = &t->items[i].checker;
+    enum health before = c->track.health;
+    if (checker_blind(c, now))
+        t->config.changed(t->config.context, i, before);
+}
+
 static void note_result(struct targets *t, const struct slot *slot, bool good, struct mono now)
 {
-    struct checker *c = &t->items[slot->target].checker;
+    struct watched *w = &t->items[slot->target];
+    struct checker *c = &w->checker;
+    if (!good && w->carrier != FLEET_NONE && way_over(t, w->carrier, now).index != slot->way) {
+        t->left_out++;
+        return;
+    }
     enum health before = c->track.health;
     if (checker_result(c, slot->address, good, slot->began, now))
         t->config.changed(t->config.context, slot->target, before);
@@ -180,14 +214,15 @@ static int runners_new(struct targets *t)
     }
     uint32_t connections = http + 4 < CONNECTIONS_MAX ? http + 4 : CONNECTIONS_MAX;
     int status = tcp_checks_new(on_ended, t, &t->tcp);
-    if (status == OK)
-        status = http_checks_new(connections, on_ended, t, &t->http);
+    for (int i = 0; status == OK && i < HTTP_RUNNERS; i++)
+        status = http_checks_new(connections, on_ended, t, &t->http[i]);
     if (status == OK)
         status = dns_checks_new(t->config.fleet->policy.check_timeout_us, on_ended, t, &t->dns);
     if (status != OK)
         return status;
-    int fds[] = {tcp_checks_fd(t->tcp), http_checks_fd(t->http), dns_checks_fd(t->dns)};
-    for (int i = 0; i < 3; i++) {
+    int fds[RUNNERS] = {tcp_checks_fd(t->tcp), http_checks_fd(t->http[HTTP_ROUTED]),
+                        http_checks_fd(t->http[HTTP_BOUND]), dns_checks_fd(t->dns)};
+    for (int i = 0; i < RUNNERS; i++) {
         struct epoll_event event = {.events = EPOLLIN, .data.fd = fds[i]};
         if (epoll_ctl(t->epoll, EPOLL_CTL_ADD, fds[i], &event) != 0)
             return ERR_IO;
@@ -226,12 +261,17 @@ int targets_new(const struct targets_config *config, const struct targets *old, 
     return OK;
 }
 
+static struct http_checks *http_of(const struct targets *t, const struct slot *slot)
+{
+    return t->http[slot->way != 0 ? HTTP_BOUND : HTTP_ROUTED];
+}
+
 static void slot_cancel(struct targets *t, const struct slot *slot)
 {
     switch (slot->kind) {
     case CHECK_TCP: tcp_check_cancel(t->tcp, slot->of.tcp); break;
     case CHECK_HTTP:
-    case CHECK_HTTPS: http_check_cancel(t->http, slot->of.http); break;
+    case CHECK_HTTPS: http_check_cancel(http_of(t, slot), slot->of.http); break;
     case CHECK_DNS: dns_check_cancel(slot->of.dns); break;
     }
 }
@@ -243,7 +283,8 @@ void targets_free(struct targets *t)
     for (uint32_t s = t->first; s != SLOT_NONE; s = t->slots[s].next)
         slot_cancel(t, &t->slots[s]);
     tcp_checks_free(t->tcp);
-    http_checks_free(t->http);
+    for (int i = 0; i < HTTP_RUNNERS; i++)
+        http_checks_free(t->http[i]);
     dns_checks_free(t->dns);
     if (t->epoll >= 0)
         close(t->epoll);
@@ -259,15 +300,40 @@ int targets_fd(const struct targets *t)
 
 void targets_events(struct targets *t)
 {
-    struct epoll_event events[3];
-    int n = epoll_wait(t->epoll, events, 3, 0);
+    struct epoll_event events[RUNNERS];
+    int n = epoll_wait(t->epoll, events, RUNNERS, 0);
     for (int i = 0; i < n; i++) {
-        if (events[i].data.fd == tcp_checks_fd(t->tcp))
+        int fd = events[i].data.fd;
+        if (fd == tcp_checks_fd(t->tcp))
             tcp_checks_events(t->tcp);
-        else if (events[i].data.fd == http_checks_fd(t->http))
-            http_checks_events(t->http, clock_mono());
-        else
+        else if (fd == dns_checks_fd(t->dns))
             dns_checks_events(t->dns);
+        for (int k = 0; k < HTTP_RUNNERS; k++)
+            if (fd == http_checks_fd(t->http[k]))
+                http_checks_events(t->http[k], clock_mono());
+    }
+}
+
+/* When HTTP checks are due without an event. */
+static bool http_due(const struct targets *t, struct mono *ret_due)
+{
+    bool any = false;
+    for (int i = 0; i < HTTP_RUNNERS; i++) {
+        struct mono due;
+        if (!http_checks_due(t->http[i], &due) || (any && due.us >= ret_due->us))
+            continue;
+        *ret_due = due;
+        any = true;
+    }
+    return any;
+}
+
+static void http_turn(struct targets *t, struct mono now)
+{
+    for (int i = 0; i < HTTP_RUNNERS; i++) {
+        struct mono due;
+        if (http_checks_due(t->http[i], &due) && due.us <= now.us)
+            http_checks_events(t->http[i], now);
     }
 }
 
@@ -277,13 +343,13 @@ static int begin_kind(struct targets *t, const struct check_request *r, uint32_t
     switch (r->kind) {
     case CHECK_TCP: return tcp_check_begin(t->tcp, r, s, &slot->of.tcp);
     case CHECK_HTTP:
-    case CHECK_HTTPS: return http_check_begin(t->http, r, s, &slot->of.http);
+    case CHECK_HTTPS: return http_check_begin(http_of(t, slot), r, s, &slot->of.http);
     case CHECK_DNS: return dns_check_begin(t->dns, r, s, &slot->of.dns);
     }
     return ERR_FULL;
 }
 
-static void begin_one(struct targets *t, uint32_t i, struct mono now)
+static void begin_one(struct targets *t, uint32_t i, const struct check_way *way, struct mono now)
 {
     struct watched *w = &t->items[i];
     uint32_t s = slot_take(t);
@@ -297,7 +363,9 @@ static void begin_one(struct targets *t, uint32_t i, struct mono now)
     slot->kind = w->request.kind;
     slot->began = now;
     slot->stalled_us = t->config.lateness->stalled_us;
+    slot->way = way->index;
     struct check_request request = w->request;
+    request.way = *way;
     request.address = w->addresses[slot->address];
     int status = begin_kind(t, &request, s);
     if (status == OK)
@@ -308,6 +376,24 @@ static void begin_one(struct targets *t, uint32_t i, struct mono now)
         note_result(t, &ended, false, now);
     else
         t->left_out++;
+}
+
+/* The share of target i that is due now. */
+static void begin_share(struct targets *t, uint32_t i, struct mono now)
+{
+    struct watched *w = &t->items[i];
+    struct check_way way = {0};
+    uint16_t share = checker_per_interval(&w->checker);
+    if (w->carrier != FLEET_NONE) {
+        way = way_over(t, w->carrier, now);
+        if (way.index == 0) {
+            t->without_uplink += share;
+            note_blind(t, i, now);
+            return;
+        }
+    }
+    while (share-- > 0)
+        begin_one(t, i, &way, now);
 }
 
 /* Time that the loop lost since the check began does not count against it. */
@@ -329,9 +415,7 @@ static void end_overdue(struct targets *t, struct mono now)
 
 void targets_turn(struct targets *t, struct mono now)
 {
-    struct mono due;
-    if (http_checks_due(t->http, &due) && due.us <= now.us)
-        http_checks_events(t->http, now);
+    http_turn(t, now);
     if (mono_diff_us(now, t->swept) >= US_PER_SEC) {
         dns_checks_sweep(t->dns);
         t->swept = now;
@@ -341,10 +425,8 @@ void targets_turn(struct targets *t, struct mono now)
     if (!ticker_take(&t->ticker, now, &tick))
         return;
     for (uint32_t i = (uint32_t)(tick % t->turns); i < t->config.count; i += t->turns)
-        for (uint16_t k = checker_per_interval(&t->items[i].checker); k > 0; k--)
-            begin_one(t, i, now);
-    if (http_checks_due(t->http, &due) && due.us <= clock_mono().us)
-        http_checks_events(t->http, clock_mono());
+        begin_share(t, i, now);
+    http_turn(t, clock_mono());
 }
 
 void targets_unseen(struct targets *t, struct mono until)
@@ -356,7 +438,7 @@ void targets_unseen(struct targets *t, struct mono until)
 struct mono targets_due(const struct targets *t)
 {
     struct mono due = t->ticker.due, http;
-    if (http_checks_due(t->http, &http) && http.us < due.us)
+    if (http_due(t, &http) && http.us < due.us)
         due = http;
     if (t->first != SLOT_NONE) {
         struct mono end = deadline(t, &t->slots[t->first]);
@@ -375,7 +457,18 @@ const char *targets_name(const struct targets *t, uint32_t i)
     return t->items[i].name;
 }
 
+const char *targets_carrier(const struct targets *t, uint32_t i)
+{
+    uint16_t carrier = t->items[i].carrier;
+    return carrier == FLEET_NONE ? "" : t->config.fleet->carriers[carrier].name;
+}
+
 uint64_t targets_left_out(const struct targets *t)
 {
     return t->left_out;
+}
+
+uint64_t targets_without_uplink(const struct targets *t)
+{
+    return t->without_uplink;
 }

@@ -54,6 +54,12 @@ static int list_targets(struct world *w)
     return OK;
 }
 
+static int uplink(void *context, uint16_t carrier, const char **ret_interface)
+{
+    const struct world *w = context;
+    return links_uplink(w->links, carrier, ret_interface);
+}
+
 static int start_watching(struct world *w, const struct world_config *config, struct world *old,
                           bool reread_keys, struct mono now)
 {
@@ -73,6 +79,8 @@ static int start_watching(struct world *w, const struct world_config *config, st
         .lateness = config->lateness,
         .changed = config->target_changed,
         .context = config->context,
+        .uplink = uplink,
+        .uplink_context = w,
     };
     int status = targets_new(&targets, old != NULL ? old->targets : NULL, now, &w->targets);
     /* Last, because it takes the old one's sockets. */

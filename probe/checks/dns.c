@@ -13,13 +13,15 @@ enum {
     DNS_SERVERS = 1024, /* checked by one process */
 };
 
-/* One checked server. */
+/* One checked server, over one way. */
 struct server {
     struct dns_checks *owner;
     uint32_t index;
-    ares_channel channel;
+    ares_channel channel; /* NULL: it could not be opened anew */
     struct address address;
     uint16_t port;
+    struct check_way way;
+    bool unbound; /* our socket could not be bound to the way */
 };
 
 struct dns_check {
@@ -86,6 +88,16 @@ static void on_socket(void *context, ares_socket_t fd, int readable, int writabl
         epoll_ctl(s->owner->epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
+/* Before a socket of the channel is connected; -1 gives it up. (c-ares' own setting of a device
+ * goes on without it when it fails.) */
+static int on_new_socket(ares_socket_t fd, int type, void *context)
+{
+    (void)type;
+    struct server *s = context;
+    s->unbound = !check_bind(fd, &s->way);
+    return s->unbound ? -1 : 0;
+}
+
 static bool channel_open(struct dns_checks *d, struct server *s)
 {
     struct ares_options options = {
@@ -104,25 +116,44 @@ static bool channel_open(struct dns_checks *d, struct server *s)
         .tcp_port = s->port,
     };
     memcpy(&node.addr, s->address.bytes, s->address.family == 4 ? 4 : 16);
+    ares_set_socket_configure_callback(s->channel, on_new_socket, s);
     if (ares_set_servers_ports(s->channel, &node) == ARES_SUCCESS)
         return true;
     ares_destroy(s->channel);
+    s->channel = NULL;
     return false;
 }
 
-static struct server *server_of(struct dns_checks *d, const struct address *address, uint16_t port)
+static bool same_server(const struct server *s, const struct check_request *r)
 {
-    for (uint32_t i = 0; i < d->count; i++)
-        if (d->servers[i]->port == port &&
-            memcmp(&d->servers[i]->address, address, sizeof(*address)) == 0)
-            return d->servers[i];
+    return s->port == r->port && memcmp(&s->address, &r->address, sizeof(r->address)) == 0 &&
+           strcmp(s->way.interface, r->way.interface) == 0;
+}
+
+/* The channel of a server over a way. An interface that was made anew gets a new socket; what ran
+ * over the old one ends as failed. */
+static struct server *server_of(struct dns_checks *d, const struct check_request *r)
+{
+    for (uint32_t i = 0; i < d->count; i++) {
+        struct server *s = d->servers[i];
+        if (!same_server(s, r))
+            continue;
+        if (s->channel != NULL && s->way.index != r->way.index) {
+            ares_channel old = s->channel;
+            s->channel = NULL;
+            ares_destroy(old);
+        }
+        s->way = r->way;
+        return s->channel != NULL || channel_open(d, s) ? s : NULL;
+    }
     struct server *s = d->count < DNS_SERVERS ? calloc(1, sizeof(*s)) : NULL;
     if (s == NULL)
         return NULL;
     s->owner = d;
     s->index = d->count;
-    s->address = *address;
-    s->port = port;
+    s->address = r->address;
+    s->port = r->port;
+    s->way = r->way;
     if (!channel_open(d, s)) {
         free(s);
         return NULL;
@@ -158,16 +189,17 @@ static void on_answer(void *context, int status, int timeouts, unsigned char *da
 int dns_check_begin(struct dns_checks *d, const struct check_request *r, uint32_t slot,
                     struct dns_check **ret)
 {
-    struct server *server = server_of(d, &r->address, r->port);
+    struct server *server = server_of(d, r);
     struct dns_check *check = server != NULL ? calloc(1, sizeof(*check)) : NULL;
     if (check == NULL)
         return ERR_FULL;
     *check = (struct dns_check){.owner = d, .slot = slot, .beginning = true};
+    server->unbound = false;
     ares_query(server->channel, r->path, ns_c_in, ns_t_a, on_answer, check);
     check->beginning = false;
     if (check->ended_early) {
         free(check);
-        return ERR_REFUSED;
+        return server->unbound ? ERR_FULL : ERR_REFUSED;
     }
     *ret = check;
     return OK;
@@ -186,13 +218,15 @@ void dns_checks_events(struct dns_checks *d)
         ares_socket_t fd = (ares_socket_t)(uint32_t)events[i].data.u64;
         bool in = (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0;
         bool out = (events[i].events & EPOLLOUT) != 0;
-        ares_process_fd(d->servers[events[i].data.u64 >> 32]->channel, in ? fd : ARES_SOCKET_BAD,
-                        out ? fd : ARES_SOCKET_BAD);
+        const struct server *s = d->servers[events[i].data.u64 >> 32];
+        if (s->channel != NULL)
+            ares_process_fd(s->channel, in ? fd : ARES_SOCKET_BAD, out ? fd : ARES_SOCKET_BAD);
     }
 }
 
 void dns_checks_sweep(struct dns_checks *d)
 {
     for (uint32_t i = 0; i < d->count; i++)
-        ares_process_fd(d->servers[i]->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+        if (d->servers[i]->channel != NULL)
+            ares_process_fd(d->servers[i]->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 }

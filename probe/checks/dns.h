@@ -1,7 +1,8 @@
 /* dns.h: DNS checks with c-ares: an answer with NOERROR in time is good, whatever it holds.
  *
- * Each checked server has a channel of its own, whose UDP socket is kept. The question is for the
- * name's A records; a server that has only others says NOERROR too, and serves. */
+ * Each checked server has a channel of its own for each way to it, whose UDP socket is kept. The
+ * question is for the name's A records; a server that has only others says NOERROR too, and serves.
+ */
 #ifndef SPILLWAY_PROBE_CHECKS_DNS_H
 #define SPILLWAY_PROBE_CHECKS_DNS_H
 

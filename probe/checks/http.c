@@ -148,6 +148,26 @@ static bool set_target(struct http_check *check, const struct check_request *r)
            curl_easy_setopt(check->easy, CURLOPT_URL, url) == CURLE_OK;
 }
 
+/* libcurl uses a kept connection only for the same interface name. Of these, ones that were opened
+ * before the name meant this interface are closed: their lifetime is bounded by its age. Whole
+ * seconds round down, so what is new may be opened twice. */
+static bool set_way(struct http_check *check, const struct check_way *way, struct mono now)
+{
+    char option[sizeof("if!") + FLEET_IFNAME_SIZE] = "";
+    long known_s = 0;
+    if (way->index != 0) {
+        if (!check_way_usable(way))
+            return false; /* libcurl would bind to an address instead */
+        snprintf(option, sizeof(option), "if!%s", way->interface);
+        known_s = (long)(mono_diff_us(now, way->since) / US_PER_SEC) - 1;
+    }
+    bool fresh = way->index != 0 && known_s < 1;
+    CURL *e = check->easy;
+    return curl_easy_setopt(e, CURLOPT_INTERFACE, option[0] != '\0' ? option : NULL) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_MAXLIFETIME_CONN, fresh ? 0L : known_s) == CURLE_OK;
+}
+
 static bool set_options(struct http_check *check)
 {
     CURL *e = check->easy;
@@ -204,7 +224,8 @@ int http_check_begin(struct http_checks *h, const struct check_request *r, uint3
     check->expect_status = r->expect_status;
     check->body_bytes = 0;
     /* The request starts from http_checks_events, which on_timer asks for. */
-    if (!set_target(check, r) || curl_multi_add_handle(h->multi, check->easy) != CURLM_OK) {
+    if (!set_way(check, &r->way, clock_mono()) || !set_target(check, r) ||
+        curl_multi_add_handle(h->multi, check->easy) != CURLM_OK) {
         check_release(h, check);
         return ERR_FULL;
     }

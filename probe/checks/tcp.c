@@ -60,6 +60,10 @@ int tcp_check_begin(struct tcp_checks *t, const struct check_request *r, uint32_
     int fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return ERR_FULL;
+    if (!check_bind(fd, &r->way)) {
+        close(fd);
+        return ERR_FULL;
+    }
     struct epoll_event event = {.events = EPOLLOUT, .data.u64 = pack(slot, fd)};
     bool begun = connect(fd, (struct sockaddr *)&to, size) == 0 || errno == EINPROGRESS;
     if (begun && epoll_ctl(t->epoll, EPOLL_CTL_ADD, fd, &event) == 0) {

@@ -92,6 +92,8 @@ bool checker_result(struct checker *c, uint16_t address, bool good, struct mono 
                     struct mono now)
 {
     assert(address < c->count);
+    if (began.us < c->blind.us)
+        return false;
     if (good) {
         address_good(c, &c->addresses[address], began, now);
         int64_t took = mono_diff_us(now, began);
@@ -133,6 +135,15 @@ void checker_unseen(struct checker *c, struct mono until)
         a->failed_first = not_before(a->failed_first, until);
         a->good_first = not_before(a->good_first, until);
     }
+}
+
+bool checker_blind(struct checker *c, struct mono now)
+{
+    c->blind = now;
+    memset(c->addresses, 0, sizeof(c->addresses));
+    c->failed_run = 0;
+    c->ever_good = false;
+    return track_set(&c->track, HEALTH_UNKNOWN, now, now);
 }
 
 void checker_observe(struct checker *c, struct mono now, struct observation *ret)

@@ -38,6 +38,7 @@ struct checker {
     struct mono failed_first;
     struct mono good_began;
     bool ever_good;
+    struct mono blind; /* checks that began before it count for nothing */
     struct times_window took;
     struct track track;
 };
@@ -53,6 +54,9 @@ bool checker_result(struct checker *c, uint16_t address, bool good, struct mono 
                     struct mono now);
 /* This process stood still until `until`: neither a state nor a run of results began before. */
 void checker_unseen(struct checker *c, struct mono until);
+/* There is no way to look: unknown from now on, and what began before does not count. True when the
+ * health changed. */
+bool checker_blind(struct checker *c, struct mono now);
 void checker_observe(struct checker *c, struct mono now, struct observation *ret);
 
 #endif
