@@ -332,6 +332,13 @@ static void on_chunk(struct dns_pusher *p, ldns_pkt_rcode rcode)
 /* No usable reply. What was being pushed may be there or not. */
 static void on_lost(struct dns_pusher *p, int status)
 {
+    static const char *const doing[STATE_COUNT] = {
+        [STATE_READ_FENCE] = "while its fence was read",
+        [STATE_READ_DONE] = "while its done mark was read",
+        [STATE_PUSH] = "while the plan was written",
+    };
+    if (p->detail[0] == '\0' && doing[p->state] != NULL)
+        snprintf(p->detail, sizeof(p->detail), "%s", doing[p->state]);
     bool pushing = p->state == STATE_PUSH;
     dns_exchange_close(p->exchange);
     p->exchange = NULL;

@@ -5,6 +5,8 @@
 #include "core/explain.h"
 #include "fold/fold.h"
 
+#include <string.h>
+
 enum { LIVE_TIMEOUT_MS = 3000 };
 
 int status_last_change(const struct host *h, struct host_record *r)
@@ -56,20 +58,39 @@ static json_t *waits_json(const struct control *c)
     return list;
 }
 
-static json_t *actuation_json(const char *name, const struct actuation_state *a,
-                              uint64_t generation)
+const json_t *status_actuator(const json_t *live, const char *actuator, const char *target)
 {
-    return json_pack("{s:s, s:I, s:i, s:s, s:b}", "name", name, "generation",
-                     (json_int_t)a->generation, "status", a->status, "text", error_text(a->status),
-                     "at_plan", a->generation >= generation);
+    size_t i;
+    const json_t *a;
+    json_array_foreach(json_object_get(live, "actuators"), i, a)
+    {
+        const char *kind = json_string_value(json_object_get(a, "actuator"));
+        const char *name = json_string_value(json_object_get(a, "target"));
+        if (kind != NULL && name != NULL && strcmp(kind, actuator) == 0 &&
+            strcmp(name, target) == 0) {
+            return a;
+        }
+    }
+    return NULL;
 }
 
-static json_t *dns_json(const struct control *c)
+static json_t *actuation_json(const char *name, const struct actuation_state *a,
+                              uint64_t generation, const json_t *here)
+{
+    return json_pack("{s:s, s:I, s:i, s:s, s:b, s:s?}", "name", name, "generation",
+                     (json_int_t)a->generation, "status", a->status, "text", error_text(a->status),
+                     "at_plan", a->generation >= generation, "detail",
+                     json_string_value(json_object_get(here, "detail")));
+}
+
+static json_t *dns_json(const struct control *c, const json_t *live)
 {
     json_t *list = json_array();
     for (uint32_t i = 0; i < c->fleet->dns_server_count; i++) {
-        json_array_append_new(list, actuation_json(c->fleet->dns_servers[i].name, &c->dns[i],
-                                                   c->plan.fence.generation));
+        const char *name = c->fleet->dns_servers[i].name;
+        json_array_append_new(
+            list, actuation_json(name, &c->dns[i], c->plan.fence.generation,
+                                 status_actuator(live, actuator_name(ACTUATOR_DNS), name)));
     }
     return list;
 }
@@ -120,17 +141,18 @@ int status_print_json(const struct cli *c, const struct host *h, json_t *live, c
     const char *leader = k->epoch == 0 ? NULL : replica_name(k->fleet, k->leader.replica, room);
     const char *unsafe = status_unsafe(k);
     return cli_print_json(
-        c, json_pack(
-               "{s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s?, s:o, s:o, s:b, s:s?, s:o, s:o, s:o, "
-               "s:o, s:o, s:s?}",
-               "ok", 1, "fleet", k->fleet->name, "log_id", id, "era", (json_int_t)k->era,
-               "generation", (json_int_t)k->plan.fence.generation, "applied",
-               (json_int_t)k->applied, "log_time_us", (json_int_t)k->log_time.us, "epoch",
-               (json_int_t)k->epoch, "leader", leader, "incidents", incidents_json(k),
-               "last_change", last_change_json(h), "safe", unsafe == NULL, "unsafe_why", unsafe,
-               "waits", waits_json(k), "dns_servers", dns_json(k), "replicas", replicas_json(k),
-               "daemon", live != NULL ? json_incref(live) : json_null(), "daemon_alive",
-               json_boolean(live != NULL), "daemon_why", live != NULL ? NULL : why));
+        c,
+        json_pack(
+            "{s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s?, s:o, s:o, s:b, s:s?, s:o, s:o, s:o, "
+            "s:o, s:o, s:s?}",
+            "ok", 1, "fleet", k->fleet->name, "log_id", id, "era", (json_int_t)k->era, "generation",
+            (json_int_t)k->plan.fence.generation, "applied", (json_int_t)k->applied, "log_time_us",
+            (json_int_t)k->log_time.us, "epoch", (json_int_t)k->epoch, "leader", leader,
+            "incidents", incidents_json(k), "last_change", last_change_json(h), "safe",
+            unsafe == NULL, "unsafe_why", unsafe, "waits", waits_json(k), "dns_servers",
+            dns_json(k, live), "replicas", replicas_json(k), "daemon",
+            live != NULL ? json_incref(live) : json_null(), "daemon_alive",
+            json_boolean(live != NULL), "daemon_why", live != NULL ? NULL : why));
 }
 
 int cli_status(struct cli *c)

@@ -28,6 +28,10 @@ const char *status_unsafe(const struct control *c);
 /* The newest accepted decision that changed the plan: OK or ERR_NOT_FOUND. */
 int status_last_change(const struct host *h, struct host_record *r) MUST_CHECK;
 
+/* What the daemon here says of one of its actuators (borrowed); NULL when it says nothing, or live
+ * is NULL. */
+const json_t *status_actuator(const json_t *live, const char *actuator, const char *target);
+
 /* live: the daemon's answer, or NULL and why it is missing. */
 int status_print(const struct cli *c, const struct host *h, const json_t *live, const char *why);
 int status_print_json(const struct cli *c, const struct host *h, json_t *live, const char *why);

@@ -140,7 +140,27 @@ static const char *state_of(const struct actuation_state *a, uint64_t generation
     return a->generation >= generation ? "at the plan" : "behind";
 }
 
-static void print_actuators(const struct cli *c, const struct host *h)
+/* Why an actuator of this host failed when it last tried: only the daemon here knows, and only of
+ * what it tried itself. */
+static void print_trouble(const struct cli *c, const json_t *a)
+{
+    const struct paint p = paint_of(c);
+    if (a == NULL || json_integer_value(json_object_get(a, "status")) == OK) {
+        return;
+    }
+    const char *text = json_string_value(json_object_get(a, "text"));
+    const char *detail = json_string_value(json_object_get(a, "detail"));
+    const char *what = json_string_value(json_object_get(a, "actuator"));
+    const json_int_t tried = json_integer_value(json_object_get(a, "attempted_generation"));
+    const json_int_t age = json_integer_value(json_object_get(a, "age_us"));
+    fprintf(c->out, "      %s%s tried from here %lld.%lld s ago, generation %lld: %s%s%s%s\n",
+            p.warn, what != NULL ? what : "?", (long long)(age / US_PER_SEC),
+            (long long)(age % US_PER_SEC / (100 * US_PER_MS)), (long long)tried,
+            text != NULL ? text : "?", detail != NULL ? ": " : "", detail != NULL ? detail : "",
+            p.off);
+}
+
+static void print_actuators(const struct cli *c, const struct host *h, const json_t *live)
 {
     const struct control *k = &h->control;
     const struct fleet *f = k->fleet;
@@ -148,6 +168,8 @@ static void print_actuators(const struct cli *c, const struct host *h)
     for (uint32_t i = 0; i < f->dns_server_count; i++) {
         fprintf(c->out, "  %-20s generation %-8" PRIu64 " %s\n", f->dns_servers[i].name,
                 k->dns[i].generation, state_of(&k->dns[i], k->plan.fence.generation));
+        print_trouble(c,
+                      status_actuator(live, actuator_name(ACTUATOR_DNS), f->dns_servers[i].name));
     }
     fputs("\nIDCS                 replica           routes at  features at\n", c->out);
     for (uint32_t i = 0; i < f->idc_count; i++) {
@@ -162,6 +184,8 @@ static void print_actuators(const struct cli *c, const struct host *h)
         fprintf(c->out, "  %-18s %s%-16s %10" PRIu64 " %12" PRIu64 "%s\n", f->idcs[i].name, "",
                 silent ? "silent" : state, k->routes[i].generation, k->features[i].generation,
                 k->epoch > 0 && k->leader.replica == f->idcs[i].partition ? "  leads" : "");
+        print_trouble(c, status_actuator(live, actuator_name(ACTUATOR_ROUTES), f->idcs[i].name));
+        print_trouble(c, status_actuator(live, actuator_name(ACTUATOR_FEATURES), f->idcs[i].name));
     }
 }
 
@@ -172,6 +196,6 @@ int status_print(const struct cli *c, const struct host *h, const json_t *live, 
     print_done(c, h);
     print_safe(c, h);
     print_waits(c, h);
-    print_actuators(c, h);
+    print_actuators(c, h, live);
     return CLI_OK;
 }
