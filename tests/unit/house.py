@@ -33,6 +33,10 @@ PURE = ['state/base', 'state/model', 'state/fold', 'controller/core', 'probe/cor
 # equality is asked for.
 PURE_IMPORTS = re.compile(r'^(mem(cpy|move|set|cmp|chr)|bcmp|__assert_fail|__(asan|ubsan|sanitizer|sancov|stack_chk)_\w+'
                           r'|_GLOBAL_OFFSET_TABLE_|__(start|stop)___\w+)$')
+# The programs, by their place in the build folder and the section of their man page.
+PROGRAMS = {'probe/spillway-probe': 1, 'controller/daemon/spillwayd': 8, 'controller/cli/spillway': 1,
+            'controller/actuate/routed/spillway-routed': 8, 'state/log/spillway-broker': 1}
+OPTION = re.compile(r'(?<![\w-])--[a-z][a-z-]*')
 TOP = {'meson.build', 'README.md', 'controller', 'probe', 'state', 'tests', 'runbooks', 'docs', 'LICENSE'}
 LINES_OF_A_FILE, LINES_OF_A_FUNCTION, COLUMNS = 800, 80, 100
 
@@ -154,19 +158,44 @@ def layout():
             yield f'{top}: not part of the fixed top level'
 
 
+def documents():
+    yield ROOT / 'README.md'
+    for folder in ('docs', 'runbooks', 'tests'):
+        yield from sorted((ROOT / folder).rglob('*.md'))
+
+
 def links():
-    """Relative links in documents that lead nowhere."""
-    for path in [ROOT / 'README.md', *sorted((ROOT / 'docs').rglob('*.md')),
-                 *sorted((ROOT / 'runbooks').rglob('*.md'))]:
-        if not path.exists():
-            yield f'{path.relative_to(ROOT)}: missing'
-            continue
-        for target in re.findall(r'\]\((?!https?:|#)([^)#]+)', path.read_text()):
+    """Relative links in documents, and paths and man pages that they name, which lead nowhere."""
+    for path in documents():
+        name, text = path.relative_to(ROOT), path.read_text()
+        for target in re.findall(r'\]\((?!https?:|#)([^)#]+)', text):
             if not (path.parent / target).exists():
-                yield f'{path.relative_to(ROOT)}: leads to {target}, which is not there'
+                yield f'{name}: leads to {target}, which is not there'
+        for target in re.findall(r'(?<![\w./-])((?:docs|runbooks|tests|state|probe|controller)/[\w./-]*\w)', text):
+            places = [ROOT / target, *(ROOT / (target + end) for end in ('.c', '.h', '.md'))]
+            if not any(p.exists() for p in places):
+                yield f'{name}: names {target}, which is not there'
+        for page, section in re.findall(r'\b(spillway[\w.-]*)\((\d)\)', text):
+            if not (ROOT / 'docs/man' / f'{page}.{section}.md').exists():
+                yield f'{name}: names {page}({section}), which is not in docs/man'
 
 
-CHECKS = [includes, pure_imports, floats, formatting, shape, functions, exits, layout, links]
+def options():
+    """Options that a program's --help and its man page do not both have."""
+    for program, section in PROGRAMS.items():
+        out = subprocess.run([BUILD / program, '--help'], capture_output=True, text=True)
+        told = set(OPTION.findall(out.stdout))
+        if out.returncode != 0 or not told:
+            yield f'{program}: --help failed'
+        page = ROOT / 'docs/man' / f'{pathlib.Path(program).name}.{section}.md'
+        written = set(OPTION.findall(page.read_text()))
+        for option in sorted(told - written):
+            yield f'{page.relative_to(ROOT)}: lacks {option} of --help'
+        for option in sorted(written - told):
+            yield f'{program}: --help lacks {option} of {page.relative_to(ROOT)}'
+
+
+CHECKS = [includes, pure_imports, floats, formatting, shape, functions, exits, layout, links, options]
 
 
 def main():

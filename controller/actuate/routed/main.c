@@ -23,6 +23,7 @@ static const char usage[] =
     "                       [--client USER] [--user USER] [--check | --flush]\n"
     "\n"
     "  --fleet FILE   the fleet file, of root: which prefixes and next hops are allowed\n"
+    "  --config FILE  the same as --fleet\n"
     "  --idc NAME     the IDC of this host\n"
     "  --socket PATH  where spillwayd connects; /run/spillway-routed/socket\n"
     "  --state PATH   the fence, on tmpfs; /run/spillway-routed/fence\n"
