@@ -251,7 +251,7 @@ class Story:
         back = (CLIENT_TIMEOUT_MS / 1000 + self.fleet.geo_ttl_s +
                 max((self.fleet.seconds(s, "ttl") for s in self.stateful), default=0.0))
         self.stateful_windows.add(self.died_at, returned + back - self.died_at,
-                                  f"{victim} is dead, and what is stateful stays there; back: one timeout and the TTLs {back:g} s")
+                                  f"{victim} is dead, what is stateful stays there; back: one timeout and TTLs {back:g} s")
         settle = self.fleet.policy_s("idc_hold_down") + 3
         # A server that was dead comes back with its old answers, and is brought to the plan.
         own = [s["name"] for s in self.fleet.dns_servers if s["idc"] == victim]
@@ -332,7 +332,7 @@ class Story:
 
 
 def choose_victim(fleet, leader):
-    """An IDC with a stateful service that does not lead; the death of the one that does is the story of --victim leader."""
+    """An IDC with a stateful service that does not lead; the death of the one that does: --victim leader."""
     stateful = {e["idc"] for s in fleet.services if s["stateful"] for e in fleet.entrances_of(s["name"])}
     serving = [i["name"] for i in fleet.idcs if fleet.entrances_of(idc=i["name"]) and i["name"] != leader]
     if not serving:
@@ -372,7 +372,8 @@ def main():
     p.add_argument("--json", metavar="FILE", help="write the timeline and everything seen")
     p.add_argument("--keep", action="store_true", help="leave the lab up")
     p.add_argument("--test", action="store_true", help="as a test: status 77 (skipped) without root")
-    p.add_argument("--victim", metavar="IDC", help="which IDC dies: a name, or `leader` (default: one that does not lead)")
+    p.add_argument("--victim", metavar="IDC",
+                   help="which IDC dies: a name, or `leader` (default: one that does not lead)")
     args = p.parse_args()
     if os.geteuid() != 0 and args.test:
         print("skipped: network namespaces need root")
