@@ -19,6 +19,7 @@ struct job {
     uint64_t id;
     struct fence fence;
     bool repeat; /* after a loss: only a failure is told */
+    bool inject; /* of a drill: has no fence, is not repeated */
     size_t size;
     uint8_t bytes[];
 };
@@ -32,8 +33,9 @@ struct route_client {
     void *user;
     uint64_t next_id;
     struct job *flying, *waiting;
-    struct job *newest; /* last one that went out, to be repeated on a new connection */
-    int fd;             /* -1: not connected */
+    struct job *injection; /* waits too, and goes first */
+    struct job *newest;    /* last one that went out, to be repeated on a new connection */
+    int fd;                /* -1: not connected */
     int failure;     /* of the job in flight, told when the deadline timer fires; OK: a timeout */
     uv_poll_t *poll; /* of fd */
     uv_timer_t deadline, retry;
@@ -108,12 +110,35 @@ static void send_job(struct route_client *c, struct job *job)
                    c->failure != OK ? 0 : (uint64_t)(c->timeout_us + 999) / 1000, 0);
 }
 
+/* A job that has gone out is kept for repetition, but for an injection: the helper that was told is
+ * the one that ends it. */
+static void keep_newest(struct route_client *c, struct job *job)
+{
+    if (job->inject) {
+        free(job);
+        return;
+    }
+    if (c->newest != job)
+        free(c->newest);
+    c->newest = job;
+}
+
+static struct job *take_next(struct route_client *c)
+{
+    struct job **from = c->injection != NULL ? &c->injection : &c->waiting;
+    struct job *job = *from;
+    *from = NULL;
+    return job;
+}
+
 /* Ends the job in flight; it is kept for repetition. done comes last: it may free the client. */
 static void finish(struct route_client *c, int status, const struct route_reply *reply)
 {
     struct job *job = c->flying;
-    struct actuate_result result = {
-        .actuator = ACTUATOR_ROUTES, .target = c->idc, .attempted = job->fence, .status = status};
+    struct actuate_result result = {.actuator = job->inject ? ACTUATOR_INJECT : ACTUATOR_ROUTES,
+                                    .target = c->idc,
+                                    .attempted = job->fence,
+                                    .status = status};
     if (reply != NULL) {
         result.found = reply->found;
         result.hold = reply->hold;
@@ -122,12 +147,9 @@ static void finish(struct route_client *c, int status, const struct route_reply 
     bool tell = !job->repeat || status != OK;
     uv_timer_stop(&c->deadline);
     c->flying = NULL;
-    if (c->newest != job)
-        free(c->newest);
-    c->newest = job;
-    if (c->waiting != NULL) {
-        job = c->waiting;
-        c->waiting = NULL;
+    keep_newest(c, job);
+    job = take_next(c);
+    if (job != NULL) {
         send_job(c, job);
     } else if (c->fd < 0) {
         uv_timer_start(&c->retry, on_retry, RECONNECT_MS, 0);
@@ -228,6 +250,7 @@ void route_client_free(struct route_client *c)
     disconnect(c);
     free(c->flying);
     free(c->waiting);
+    free(c->injection);
     free(c->newest);
     uv_close((uv_handle_t *)&c->deadline, on_closed);
     uv_close((uv_handle_t *)&c->retry, on_closed);
@@ -328,7 +351,9 @@ static int make_job(struct route_client *c, const struct fleet *f, const struct 
 int route_set(struct route_client *c, const struct fleet *f, const struct fence *fence,
               const struct route_target *targets, uint32_t count)
 {
-    const struct job *newest = c->waiting != NULL ? c->waiting : c->flying;
+    const struct job *newest = c->waiting != NULL                        ? c->waiting
+                               : c->flying != NULL && !c->flying->inject ? c->flying
+                                                                         : NULL;
     if (newest != NULL && fence_compare(fence, &newest->fence) == FENCE_OLDER)
         return ERR_STALE;
     if (count > FLEET_MAX_IDCS)
@@ -340,6 +365,44 @@ int route_set(struct route_client *c, const struct fleet *f, const struct fence 
     if (c->flying != NULL) {
         free(c->waiting);
         c->waiting = job;
+    } else {
+        send_job(c, job);
+    }
+    return OK;
+}
+
+/* The interfaces here of the links, each once. */
+static int name_interfaces(const struct route_client *c, const struct fleet *f,
+                           const uint16_t *links, uint32_t count, struct inject_request *r)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        int end = links[i] < f->link_count ? link_end_at(&f->links[links[i]], c->idc) : -1;
+        if (end < 0 || r->count == ROUTE_MAX_GATEWAYS)
+            return ERR_INVALID;
+        memcpy(r->interfaces[r->count++], f->links[links[i]].end[end].interface, FLEET_IFNAME_SIZE);
+    }
+    return OK;
+}
+
+int route_inject(struct route_client *c, const struct fleet *f, const uint16_t *links,
+                 uint32_t count, uint32_t for_ms)
+{
+    struct inject_request r = {.id = c->next_id, .for_ms = for_ms};
+    if (for_ms > INJECT_MAX_MS || name_interfaces(c, f, links, count, &r) != OK)
+        return ERR_INVALID;
+    struct codec measure = codec_measure();
+    inject_request_codec(&measure, &r);
+    struct job *job = malloc(sizeof(*job) + measure.pos);
+    if (job == NULL)
+        return ERR_MEMORY;
+    *job = (struct job){.id = r.id, .inject = true, .size = measure.pos};
+    struct codec writer = codec_writer(job->bytes, job->size);
+    inject_request_codec(&writer, &r);
+    assert(writer.status == OK && writer.pos == job->size);
+    c->next_id++;
+    if (c->flying != NULL) {
+        free(c->injection);
+        c->injection = job;
     } else {
         send_job(c, job);
     }

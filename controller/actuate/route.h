@@ -36,6 +36,13 @@ void route_client_free(struct route_client *c);
  * job's, ERR_MEMORY. */
 int route_set(struct route_client *c, const struct fleet *f, const struct fence *fence,
               const struct route_target *targets, uint32_t count) MUST_CHECK;
+/* For a drill: drops all that passes by these links of this IDC for so long; no links or no time
+ * ends it. The newest replaces the one that waits. The result comes by `done` with ACTUATOR_INJECT:
+ * OK, ERR_GUARD (the helper lets no drill strike this host, or knows no such link),
+ * ERR_UNAVAILABLE, ERR_TIMEOUT, ERR_IO. Returns OK, or at once ERR_INVALID for a link that is not
+ * at this IDC or a time above INJECT_MAX_MS, ERR_MEMORY. */
+int route_inject(struct route_client *c, const struct fleet *f, const uint16_t *links,
+                 uint32_t count, uint32_t for_ms) MUST_CHECK;
 bool route_busy(const struct route_client *c);
 
 #endif

@@ -1,8 +1,6 @@
 /* route_wire.c: the codec of the route helper's socket. */
 #include "actuate/route_wire.h"
 
-enum { OPERATION_SET = 1, OPERATION_REPLY = 2 };
-
 static void head_codec(struct codec *c, uint8_t operation)
 {
     uint8_t version = ROUTE_WIRE_VERSION, found = operation;
@@ -41,7 +39,7 @@ static void prefix_codec(struct codec *c, struct route_prefix *p, uint32_t gatew
 
 void route_request_codec(struct codec *c, struct route_request *r)
 {
-    head_codec(c, OPERATION_SET);
+    head_codec(c, ROUTE_SET);
     codec_u64(c, &r->id);
     fence_codec(c, &r->fence);
     codec_count(c, &r->gateway_count, ROUTE_MAX_GATEWAYS);
@@ -60,9 +58,27 @@ void route_request_codec(struct codec *c, struct route_request *r)
         codec_fail(c, ERR_INVALID);
 }
 
+void inject_request_codec(struct codec *c, struct inject_request *r)
+{
+    head_codec(c, ROUTE_INJECT);
+    codec_u64(c, &r->id);
+    codec_u32(c, &r->for_ms);
+    codec_count(c, &r->count, ROUTE_MAX_GATEWAYS);
+    if (c->mode == CODEC_READ && r->for_ms > INJECT_MAX_MS)
+        codec_fail(c, ERR_TOO_LARGE);
+    for (uint32_t i = 0; c->status == OK && i < r->count; i++)
+        codec_string(c, r->interfaces[i], sizeof(r->interfaces[i]));
+}
+
+enum route_operation route_operation(const uint8_t *bytes, size_t size)
+{
+    bool known = size >= 2 && bytes[0] == ROUTE_WIRE_VERSION && bytes[1] <= ROUTE_INJECT;
+    return known ? (enum route_operation)bytes[1] : ROUTE_NOTHING;
+}
+
 void route_reply_codec(struct codec *c, struct route_reply *r)
 {
-    head_codec(c, OPERATION_REPLY);
+    head_codec(c, ROUTE_REPLY);
     codec_u64(c, &r->id);
     int64_t status = r->status;
     codec_i64(c, &status);

@@ -14,6 +14,7 @@ enum {
     ROUTE_MAX_PREFIXES = FLEET_MAX_IDCS * FLEET_MAX_PREFIXES,
     ROUTE_MESSAGE_MAX = 128 * 1024, /* fits the largest request */
     ROUTE_ARENA_SIZE = 192 * 1024,  /* for one decoded request */
+    INJECT_MAX_MS = 3600 * 1000,
 };
 
 /* A next hop: the address at the other end of a link, and our interface to it. */
@@ -37,6 +38,17 @@ struct route_request {
     struct route_prefix *prefixes;
 };
 
+/* INJECT: for a drill: drop all that comes and goes by these interfaces of the fleet's links, for
+ * so long; none, or no time: nothing is dropped any more. Replaces what was injected before. */
+struct inject_request {
+    uint64_t id;
+    uint32_t for_ms; /* the kernel ends it by itself after so long; at most INJECT_MAX_MS */
+    uint32_t count;
+    char interfaces[ROUTE_MAX_GATEWAYS][FLEET_IFNAME_SIZE];
+};
+
+enum route_operation { ROUTE_NOTHING = 0, ROUTE_SET = 1, ROUTE_REPLY = 2, ROUTE_INJECT = 3 };
+
 struct route_reply {
     uint64_t id;
     int32_t status;
@@ -48,6 +60,9 @@ struct route_reply {
 /* Either direction; in reading, arrays come from the codec's arena and every index and size is
  * checked. */
 void route_request_codec(struct codec *c, struct route_request *r);
+void inject_request_codec(struct codec *c, struct inject_request *r);
 void route_reply_codec(struct codec *c, struct route_reply *r);
+/* What the message asks for, by its head alone; ROUTE_NOTHING: it is none of ours. */
+enum route_operation route_operation(const uint8_t *bytes, size_t size);
 
 #endif

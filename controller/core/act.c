@@ -112,6 +112,7 @@ struct job *act_job(struct act *a, const struct control *c, enum actuator actuat
     case ACTUATOR_DNS: return target < c->fleet->dns_server_count ? &a->dns[target] : NULL;
     case ACTUATOR_ROUTES: return target == me ? &a->routing : NULL;
     case ACTUATOR_FEATURES: return target == me ? &a->features : NULL;
+    case ACTUATOR_INJECT: return NULL; /* no part of the plan */
     }
     return NULL;
 }
@@ -123,6 +124,7 @@ static const struct actuation_state *folded(const struct control *c, enum actuat
     case ACTUATOR_DNS: return &c->dns[target];
     case ACTUATOR_ROUTES: return &c->routes[target];
     case ACTUATOR_FEATURES: return &c->features[target];
+    case ACTUATOR_INJECT: break;
     }
     return NULL;
 }

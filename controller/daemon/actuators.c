@@ -37,6 +37,7 @@ static struct actuator_state *state_of(struct actuators *a, const struct actuate
     case ACTUATOR_DNS: return r->target < a->dns_count ? &a->dns_state[r->target] : NULL;
     case ACTUATOR_ROUTES: return &a->route_state;
     case ACTUATOR_FEATURES: return &a->feature_state;
+    case ACTUATOR_INJECT: return NULL;
     }
     return NULL;
 }

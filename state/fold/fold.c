@@ -237,6 +237,7 @@ static struct actuation_state *actuation_of(struct control *c, const struct step
     case ACTUATOR_DNS: return s->target < c->fleet->dns_server_count ? &c->dns[s->target] : NULL;
     case ACTUATOR_ROUTES: return s->target == idc ? &c->routes[idc] : NULL;
     case ACTUATOR_FEATURES: return s->target == idc ? &c->features[idc] : NULL;
+    case ACTUATOR_INJECT: return NULL;
     }
     return NULL;
 }

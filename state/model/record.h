@@ -110,7 +110,7 @@ struct operator_record {
     uint64_t argument;
 };
 
-enum actuator { ACTUATOR_DNS = 1, ACTUATOR_ROUTES, ACTUATOR_FEATURES };
+enum actuator { ACTUATOR_DNS = 1, ACTUATOR_ROUTES, ACTUATOR_FEATURES, ACTUATOR_INJECT };
 enum step_kind { STEP_OUTCOME = 1, STEP_LINK_DOWN, STEP_ALIVE };
 
 struct step {

@@ -15,12 +15,12 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 struct options {
     const char *fleet, *idc, *socket, *state, *user, *client;
-    bool check, flush;
+    bool check, flush, drills;
 };
 
 static const char usage[] =
     "usage: spillway-routed --fleet FILE --idc NAME [--socket PATH] [--state PATH]\n"
-    "                       [--client USER] [--user USER] [--check | --flush]\n"
+    "                       [--client USER] [--user USER] [--drills] [--check | --flush]\n"
     "\n"
     "  --fleet FILE   the fleet file, of root: which prefixes and next hops are allowed\n"
     "  --config FILE  the same as --fleet\n"
@@ -29,6 +29,7 @@ static const char usage[] =
     "  --state PATH   the fence, on tmpfs; /run/spillway-routed/fence\n"
     "  --client USER  who may connect (and root); default: the present user\n"
     "  --user USER    whom to become, with CAP_NET_ADMIN alone; default: nobody changes\n"
+    "  --drills       drills may drop what passes by the links of this host, for a bounded time\n"
     "  --check        check the fleet file and exit\n"
     "  --flush        remove our routes and rules, and nothing else, and exit\n"
     "  --version, --help\n";
@@ -37,12 +38,19 @@ static const char usage[] =
 static int parse(int argc, char **argv, struct options *o)
 {
     static const struct option names[] = {
-        {"fleet", required_argument, NULL, 'f'}, {"config", required_argument, NULL, 'f'},
-        {"idc", required_argument, NULL, 'i'},   {"socket", required_argument, NULL, 's'},
-        {"state", required_argument, NULL, 't'}, {"client", required_argument, NULL, 'c'},
-        {"user", required_argument, NULL, 'u'},  {"check", no_argument, NULL, 'k'},
-        {"flush", no_argument, NULL, 'x'},       {"version", no_argument, NULL, 'V'},
-        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0},
+        {"fleet", required_argument, NULL, 'f'},
+        {"config", required_argument, NULL, 'f'},
+        {"idc", required_argument, NULL, 'i'},
+        {"socket", required_argument, NULL, 's'},
+        {"state", required_argument, NULL, 't'},
+        {"client", required_argument, NULL, 'c'},
+        {"user", required_argument, NULL, 'u'},
+        {"check", no_argument, NULL, 'k'},
+        {"drills", no_argument, NULL, 'd'},
+        {"flush", no_argument, NULL, 'x'},
+        {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     int opt;
     while ((opt = getopt_long(argc, argv, "", names, NULL)) != -1) {
@@ -54,6 +62,7 @@ static int parse(int argc, char **argv, struct options *o)
         case 'c': o->client = optarg; break;
         case 'u': o->user = optarg; break;
         case 'k': o->check = true; break;
+        case 'd': o->drills = true; break;
         case 'x': o->flush = true; break;
         case 'V': printf("spillway-routed %s\n", SPILLWAY_VERSION); return 1;
         case 'h': fputs(usage, stdout); return 1;
@@ -113,6 +122,7 @@ static int run(const struct options *o, const struct policy_of_routes *policy)
     gid_t gid = getegid(), unused = 0;
     int listener = -1;
     struct keeper *keeper = NULL;
+    struct injector *injector = NULL;
     snprintf(log.identity, sizeof(log.identity), "%s", o->idc);
     if (find_user(o->user, &uid, &gid) != OK || find_user(o->client, &client, &unused) != OK)
         return EXIT_FAILED;
@@ -130,9 +140,13 @@ static int run(const struct options *o, const struct policy_of_routes *policy)
     status = keeper_new(policy, o->state, &keeper);
     if (status != OK)
         return fail("reading the kernel's routes", status);
+    status = injector_new(policy, o->drills, &injector);
+    if (status != OK)
+        return fail("removing what a drill left behind", status);
     log_event(&log, LOG_INFO, LOG_CODE("route-helper-started"), LOG_INT("table", policy->table),
               LOG_INT("prefixes", policy->prefix_count), LOG_INT("hops", policy->gateway_count));
-    status = server_run(listener, client, keeper, &log);
+    status = server_run(listener, client, keeper, injector, &log);
+    injector_free(injector);
     keeper_free(keeper);
     close(listener);
     /* The routes stay: a stopped helper moves no traffic (law 1). */

@@ -22,6 +22,14 @@ int policy_gateway(const struct policy_of_routes *p, const struct route_gateway 
     return -1;
 }
 
+bool policy_interface(const struct policy_of_routes *p, const char *name)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < p->interface_count; i++)
+        found = found || strncmp(p->interfaces[i], name, FLEET_IFNAME_SIZE) == 0;
+    return found;
+}
+
 static int compare(const void *a, const void *b)
 {
     return prefix_order(a, b);
@@ -42,6 +50,16 @@ static void add_prefixes(const struct fleet *f, uint16_t idc, struct policy_of_r
     p->prefix_count = n;
 }
 
+static int add_interface(struct policy_of_routes *p, const char *name)
+{
+    if (policy_interface(p, name))
+        return OK;
+    if (p->interface_count == ROUTE_MAX_GATEWAYS)
+        return ERR_INVALID;
+    memcpy(p->interfaces[p->interface_count++], name, FLEET_IFNAME_SIZE);
+    return OK;
+}
+
 int policy_from_fleet(const struct fleet *f, uint16_t idc, struct policy_of_routes *ret_policy)
 {
     struct policy_of_routes *p = calloc(1, sizeof(*p));
@@ -55,7 +73,9 @@ int policy_from_fleet(const struct fleet *f, uint16_t idc, struct policy_of_rout
     for (uint16_t l = 0; status == OK && l < f->link_count; l++) {
         const struct link *link = &f->links[l];
         int end = link_end_at(link, idc);
-        if (end < 0 || link->end[1 - end].idc == FLEET_NONE ||
+        if (end >= 0)
+            status = add_interface(p, link->end[end].interface);
+        if (status != OK || end < 0 || link->end[1 - end].idc == FLEET_NONE ||
             link->end[1 - end].address.family == 0)
             continue;
         struct route_gateway gateway = {.address = link->end[1 - end].address};

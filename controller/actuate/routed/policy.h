@@ -12,6 +12,8 @@ struct policy_of_routes {
     uint8_t protocol;
     uint32_t gateway_count;
     struct route_gateway gateways[ROUTE_MAX_GATEWAYS]; /* over the links of this IDC */
+    uint32_t interface_count; /* of all links and uplinks here: what a drill may strike */
+    char interfaces[ROUTE_MAX_GATEWAYS][FLEET_IFNAME_SIZE];
     uint32_t prefix_count;
     struct prefix prefixes[ROUTE_MAX_PREFIXES]; /* of the other IDCs, sorted, distinct */
 };
@@ -25,6 +27,8 @@ int policy_load(const char *path, const char *idc_name, FILE *err,
  * 255), a protocol below 5 (the kernel's and ip's own), too many links. */
 int policy_from_fleet(const struct fleet *f, uint16_t idc,
                       struct policy_of_routes *ret_policy) MUST_CHECK;
+/* The interface belongs to a link of the fleet here. */
+bool policy_interface(const struct policy_of_routes *p, const char *name);
 /* Index of the gateway, or -1: it is not a hop of the fleet. */
 int policy_gateway(const struct policy_of_routes *p, const struct route_gateway *gateway);
 

@@ -24,6 +24,7 @@ struct server {
     int listener, client, signals; /* client -1: none */
     uid_t uid;
     struct keeper *keeper;
+    struct injector *injector;
     const struct logger *log;
     int64_t last_assert_ms;
     bool dirty;    /* something happened that a comparison must look at */
@@ -135,7 +136,9 @@ static void serve_client(struct server *s)
         drop_client(s);
         return;
     }
-    if (!keeper_serve(s->keeper, s->room, (size_t)n, &reply)) {
+    bool drill = route_operation(s->room, (size_t)n) == ROUTE_INJECT;
+    if (drill ? !injector_serve(s->injector, s->room, (size_t)n, &reply)
+              : !keeper_serve(s->keeper, s->room, (size_t)n, &reply)) {
         uint64_t silent = 0;
         drop_client(s);
         if (log_allow(&s->limit, (struct mono){now_ms() * 1000}, US_PER_SEC, &silent))
@@ -148,6 +151,8 @@ static void serve_client(struct server *s)
     if (writer.status != OK ||
         send(s->client, bytes, writer.pos, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)writer.pos)
         drop_client(s);
+    if (drill && reply.status == OK)
+        log_event(s->log, LOG_WARNING, LOG_CODE("drill-injected"));
     log_reply(s, &reply);
 }
 
@@ -197,7 +202,8 @@ static bool turn(struct server *s)
     return true;
 }
 
-int server_run(int listen_fd, uid_t uid, struct keeper *keeper, const struct logger *log)
+int server_run(int listen_fd, uid_t uid, struct keeper *keeper, struct injector *injector,
+               const struct logger *log)
 {
     sigset_t set;
     sigemptyset(&set);
@@ -209,6 +215,7 @@ int server_run(int listen_fd, uid_t uid, struct keeper *keeper, const struct log
         .signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
         .uid = uid,
         .keeper = keeper,
+        .injector = injector,
         .log = log,
         .room = malloc(ROUTE_MESSAGE_MAX + 1),
     };

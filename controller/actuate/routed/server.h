@@ -3,6 +3,7 @@
 #ifndef SPILLWAY_ROUTED_SERVER_H
 #define SPILLWAY_ROUTED_SERVER_H
 
+#include "actuate/routed/inject.h"
 #include "actuate/routed/keeper.h"
 #include "config/logger.h"
 
@@ -13,7 +14,7 @@
 int server_listen(const char *path, uid_t uid, int *ret_fd) MUST_CHECK;
 /* Runs until SIGTERM or SIGINT (blocked by the caller). Peers other than uid and root are turned
  * away; a new connection replaces the present one, so that a stale client cannot go on. */
-int server_run(int listen_fd, uid_t uid, struct keeper *keeper,
+int server_run(int listen_fd, uid_t uid, struct keeper *keeper, struct injector *injector,
                const struct logger *log) MUST_CHECK;
 
 #endif
