@@ -197,6 +197,7 @@ static int propose_rescue(struct work *w)
     guard_check(&w->o, moves ? DECIDE_RESCUE : DECIDE_ROUTES, &w->planner.load, &w->to, &w->guards);
     bound_hops(w);
     if (count_moves(from, &w->to) > 0) {
+        cases_drained(&w->cases, &w->o, &w->to);
         w->purpose = DECIDE_RESCUE;
     } else if (count_routes(from, &w->to) > 0) {
         w->purpose = DECIDE_ROUTES;

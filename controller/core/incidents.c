@@ -191,6 +191,33 @@ bool case_covers(const struct incident *i, const struct entrance *e)
             i->subject.b == e->idc);
 }
 
+/* The plan takes slots away from what the incident covers. */
+static bool takes_from(const struct outlook *o, const struct incident *i, const struct plan *to)
+{
+    size_t answers = (size_t)to->service_count * to->view_count;
+    for (size_t n = 0; n < answers; n++) {
+        const struct answer *from = &o->c->plan.answers[n];
+        for (uint8_t k = 0; k < from->count && k < to->answers[n].count; k++) {
+            uint16_t e = from->slots[k].entrance;
+            if (e != FLEET_NONE && e != to->answers[n].slots[k].entrance &&
+                case_covers(i, &o->f->entrances[e])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+void cases_drained(struct casebook *cases, const struct outlook *o, const struct plan *to)
+{
+    for (uint32_t n = 0; n < cases->count; n++) {
+        struct incident *i = &cases->at[n];
+        if (is_drain(i) && case_holds(i) && i->approved && takes_from(o, i, to)) {
+            i->approved = false;
+        }
+    }
+}
+
 /* The verdict on what a drain is about. */
 static const struct verdict *drain_verdict(const struct outlook *o, const struct incident *i)
 {
@@ -240,8 +267,7 @@ static bool routes_acknowledged(const struct outlook *o, uint16_t l)
     return all;
 }
 
-/* Nothing that may move is left on what the incident covers. */
-static bool drained(const struct outlook *o, const struct incident *i)
+bool case_drained(const struct outlook *o, const struct incident *i)
 {
     const struct plan *p = &o->c->plan;
     for (uint16_t s = 0; s < o->f->service_count; s++) {
@@ -267,7 +293,7 @@ void cases_settle(struct casebook *cases, const struct outlook *o)
         if (n >= o->c->incident_count || i->state != o->c->incidents[n].state) {
             continue; /* it already moves in this decision: one transition per record */
         }
-        if (i->state == INCIDENT_CONFIRMED && is_drain(i) && dns && drained(o, i)) {
+        if (i->state == INCIDENT_CONFIRMED && is_drain(i) && dns && case_drained(o, i)) {
             go(i, INCIDENT_MITIGATED, o->now);
         } else if (link && i->state == INCIDENT_CONFIRMED && routes_acknowledged(o, i->subject.a)) {
             go(i, INCIDENT_MITIGATED, o->now);

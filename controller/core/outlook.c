@@ -2,6 +2,7 @@
 #include "core/outlook.h"
 
 #include "base/bug.h"
+#include "core/incidents.h"
 
 #include <string.h>
 
@@ -55,18 +56,20 @@ bool case_holds(const struct incident *i)
     return i != NULL && (i->state == INCIDENT_CONFIRMED || i->state == INCIDENT_MITIGATED);
 }
 
-/* The oldest outages are drained first; what exceeds the budget waits for a person or for their
- * end. */
+/* What is drained already has its place in the budget, then the oldest outages are drained; what
+ * exceeds it waits for a person or for their end. */
 static void find_over_budget(struct outlook *o, const struct casebook *cases)
 {
-    uint32_t granted = 0;
+    uint32_t granted = 0, budget = o->f->policy.max_drained_idcs + (BUG(DRAIN_BUDGET) ? 1 : 0);
     memset(o->over_budget, 0, o->f->idc_count * sizeof *o->over_budget);
-    for (uint32_t i = 0; i < cases->count; i++) {
-        const struct incident *at = &cases->at[i];
-        if (at->kind == INCIDENT_IDC_OUTAGE && case_holds(at)) {
-            uint32_t budget = o->f->policy.max_drained_idcs + (BUG(DRAIN_BUDGET) ? 1 : 0);
-            o->over_budget[at->subject.a] = granted >= budget;
-            granted++;
+    for (int drained = 1; drained >= 0; drained--) {
+        for (uint32_t i = 0; i < cases->count; i++) {
+            const struct incident *at = &cases->at[i];
+            if (at->kind == INCIDENT_IDC_OUTAGE && case_holds(at) &&
+                case_drained(o, at) == (drained == 1)) {
+                o->over_budget[at->subject.a] = granted >= budget;
+                granted++;
+            }
         }
     }
 }
