@@ -156,7 +156,8 @@ static bool promote(const struct outlook *o, const struct rollout_way *way, stru
             for (uint16_t s = 0; s < o->f->service_count; s++) {
                 uint8_t *limit = plan_tier_limit(to, r, s);
                 uint8_t before = *limit, next = tier_above(&o->f->services[s], before);
-                if (next == before || next != tier || next > *plan_tier_limit(way->target, r, s)) {
+                bool beyond = next > *plan_tier_limit(way->target, r, s) && !BUG(OSCILLATION);
+                if (next == before || next != tier || beyond) {
                     continue;
                 }
                 *limit = next;

@@ -20,6 +20,9 @@ static void finish(struct sim *s, uint16_t i, struct job *j, enum actuator actua
     }
     sim_trace(s, "node %u %s %u generation %llu: %d", i, actuator_name(actuator), target,
               (unsigned long long)j->fence.generation, status);
+    if (actuator == ACTUATOR_DNS) {
+        oracle_pushed(s, i, target, status);
+    }
     node_outcome(s, i, &o);
 }
 
@@ -92,6 +95,7 @@ static void push(struct sim *s, uint16_t i, uint16_t server)
             return;
         }
         oracle_acts(s, i, &j->fence);
+        oracle_shifts(s, i, server, &j->fence);
         if (!BUG(FENCE_LAST)) {
             v->fence = j->fence;
             v->done = false;

@@ -72,6 +72,7 @@ struct total {
     uint64_t records, decisions, plans, most_plans, most_plans_seed;
     double simulated_s, longest_s; /* longest: from healing to convergence */
     uint64_t longest_seed;
+    uint32_t most_healed_plans, most_effects;
 };
 
 /* Once more, and both must be the same to the last byte (law 10). */
@@ -103,6 +104,9 @@ static void add(struct total *t, uint64_t seed, const struct sim_result *r)
     t->violations += r->failure[0] != '\0' ? 1 : 0;
     t->false_drains += r->false_drains;
     t->simulated_s += (double)r->simulated_us / 1e6;
+    t->most_healed_plans =
+        r->healed_plans > t->most_healed_plans ? r->healed_plans : t->most_healed_plans;
+    t->most_effects = r->most_effects > t->most_effects ? r->most_effects : t->most_effects;
     if (r->generations > t->most_plans) {
         t->most_plans = r->generations;
         t->most_plans_seed = seed;
@@ -155,8 +159,10 @@ static void print_total(const struct total *t, double took)
            (unsigned long long)t->records, (unsigned long long)t->decisions,
            (unsigned long long)t->plans, (unsigned long long)t->most_plans,
            (unsigned long long)t->most_plans_seed);
-    printf("converged at most %.1f s after everything healed (seed %llu)\n", t->longest_s,
-           (unsigned long long)t->longest_seed);
+    printf(
+        "converged at most %.1f s after everything healed (seed %llu), with at most %u plans; at "
+        "most %u effects of a node in a second\n",
+        t->longest_s, (unsigned long long)t->longest_seed, t->most_healed_plans, t->most_effects);
 }
 
 static int run_all(const struct fleet *f, const struct kept *kept, const struct options *o)

@@ -72,6 +72,7 @@ static void step(struct sim *s, uint16_t i, struct event *e)
         return;
     }
     for (int k = 0; k < count; k++) {
+        oracle_effect(s, i, &effects[k]);
         keep_effect(s, n, &effects[k]);
     }
 }
@@ -261,6 +262,8 @@ void node_start(struct sim *s, uint16_t i)
     memset(n->ended, 0, sizeof n->ended);
     n->told_away = n->doomed = false;
     n->told_end_us = 0;
+    n->acting = 0;
+    memset(n->push_failed, 0, sizeof n->push_failed);
     memset(n->dns, 0, sizeof n->dns);
     n->routes.busy = n->features.busy = false;
     if (n->disk.control != NULL) {

@@ -1,20 +1,29 @@
 /* oracle.c: the laws, watched from outside the core. The only production code used here is the
  * fold, and it is compared with what every replica made of the same log. */
+#include "actuate/feature_file.h"
 #include "sim.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* A decision rests on reports of at most report_stale (3 s), after at most 150 ms of looking, and
- * is resent for two leases at most. */
-#define DEAD_US (5500 * US_PER_MS)
-
-static void set_plan(struct sim *s, int64_t offset)
+/* d: NULL for GENESIS. */
+static void set_plan(struct sim *s, int64_t offset, const struct decide *d)
 {
-    const struct plan *p = &s->reference.plan;
-    if (p->fence.generation < SIM_MAX_RECORDS) {
-        s->plan_offsets[p->fence.generation] = offset;
-        s->plan_digests[p->fence.generation] = p->fence.digest;
+    const struct fence *f = &s->reference.plan.fence;
+    if (f->generation >= SIM_MAX_PLANS) {
+        sim_fail(s, "law 9: there are %d plans", SIM_MAX_PLANS);
+        return;
+    }
+    struct generation *g = &s->plans[f->generation];
+    g->offset = offset;
+    g->digest = f->digest;
+    g->purpose = DECIDE_NOTE;
+    if (d != NULL) {
+        g->purpose = d->purpose;
+        g->change_count = d->change_count;
+        g->changes = sim_alloc(d->change_count, sizeof *g->changes);
+        memcpy(g->changes, d->changes, d->change_count * sizeof *g->changes);
+        oracle_generated(s, g);
     }
 }
 
@@ -30,7 +39,7 @@ void oracle_start(struct sim *s, const struct record *genesis)
     s->digest_size = control_digest_size(&s->reference) + 65536;
     s->digest_memory = sim_alloc(s->digest_size, 1);
     s->digests[0] = control_digest(&s->reference, s->digest_memory, s->digest_size);
-    set_plan(s, 0);
+    set_plan(s, 0, NULL);
     s->ledger = (struct ledger){.generation = s->reference.plan.fence.generation,
                                 .newest = s->reference.leader_newest,
                                 .decisive = s->reference.decisive};
@@ -53,14 +62,14 @@ void oracle_start(struct sim *s, const struct record *genesis)
 static bool was_dead(const struct sim *s, uint16_t idc)
 {
     return s->idc_dead[idc] ||
-           (s->idc_died_us[idc] > 0 && s->now_us - s->idc_back_us[idc] < DEAD_US);
+           (s->idc_died_us[idc] > 0 && s->now_us - s->idc_back_us[idc] < SIM_DEAD_US);
 }
 
 /* Well for so long. A death that nobody need know of yet does not count, not even when it is over.
  */
 static bool well_for(const struct sim *s, uint16_t idc, int64_t us)
 {
-    bool news = s->idc_died_us[idc] > 0 && s->now_us - s->idc_died_us[idc] < DEAD_US;
+    bool news = s->idc_died_us[idc] > 0 && s->now_us - s->idc_died_us[idc] < SIM_DEAD_US;
     int64_t well_us = news ? s->idc_was_well_us[idc] : s->idc_well_us[idc];
     return (news || !s->idc_dead[idc]) && (well_us == 0 || s->now_us - well_us >= us);
 }
@@ -192,13 +201,16 @@ void oracle_record(struct sim *s, const struct record *r, int64_t offset)
         return;
     }
     account(s, r, offset, why);
+    if (r->kind == RECORD_OPERATOR && why == FOLD_ACCEPTED) {
+        oracle_approved(s, &r->operator);
+    }
     s->digests[offset] = control_digest(&s->reference, s->digest_memory, s->digest_size);
     sim_trace(s, "record %lld %s%s%s of node %u epoch %llu: %s", (long long)offset,
               record_kind_name(r->kind), r->kind == RECORD_DECIDE ? " " : "",
               r->kind == RECORD_DECIDE ? decide_purpose_name(r->decide.purpose) : "",
               r->writer.replica, (unsigned long long)r->epoch, fold_void_name(why));
     if (s->reference.plan.fence.generation != generation) {
-        set_plan(s, offset);
+        set_plan(s, offset, &r->decide);
         if (!s->swarm.disasters) {
             sim_fail(s, "law 1: record %lld moves traffic, and nothing ever happened",
                      (long long)offset);
@@ -219,16 +231,16 @@ void oracle_record(struct sim *s, const struct record *r, int64_t offset)
 /* Law 3: what is acted upon stands in the log, and in the actor's own journal. */
 void oracle_acts(struct sim *s, uint16_t node, const struct fence *f)
 {
-    uint64_t g = f->generation;
-    if (g > s->reference.plan.fence.generation || s->plan_offsets[g] < 0) {
+    const struct generation *g = oracle_generation(s, f->generation);
+    if (g == NULL) {
         sim_fail(s, "law 3: node %u acts upon generation %llu, which the log does not have", node,
-                 (unsigned long long)g);
-    } else if (digest_compare(&s->plan_digests[g], &f->digest) != 0) {
+                 (unsigned long long)f->generation);
+    } else if (digest_compare(&g->digest, &f->digest) != 0) {
         sim_fail(s, "law 4: node %u acts upon another plan of generation %llu", node,
-                 (unsigned long long)g);
-    } else if (s->nodes[node].disk.applied < s->plan_offsets[g]) {
+                 (unsigned long long)f->generation);
+    } else if (s->nodes[node].disk.applied < g->offset) {
         sim_fail(s, "law 3: node %u acts upon record %lld before its journal has it", node,
-                 (long long)s->plan_offsets[g]);
+                 (long long)g->offset);
     }
 }
 
@@ -247,6 +259,13 @@ void oracle_pushes(struct sim *s, uint16_t node, uint16_t server, const struct f
  * them too, so some of the heartbeats suffice. */
 void oracle_commit(struct sim *s, uint16_t node, const struct control *c)
 {
+    for (uint64_t at = c->plan.fence.generation; at > 0; at--) {
+        struct generation *g = oracle_generation(s, at);
+        if (g == NULL || g->folded_us[node] >= 0) {
+            break;
+        }
+        g->folded_us[node] = s->now_us;
+    }
     if (c->applied % 8 != 0 && c->applied != c->decisive) {
         return;
     }
@@ -254,6 +273,34 @@ void oracle_commit(struct sim *s, uint16_t node, const struct control *c)
     if (digest_compare(&d, &s->digests[c->applied]) != 0) {
         sim_fail(s, "law 10: node %u differs after record %lld", node, (long long)c->applied);
     }
+}
+
+/* Laws 5 and 9: what a feature file would say, and how much a node asks for. */
+void oracle_effect(struct sim *s, uint16_t node, const struct effect *e)
+{
+    struct node *n = &s->nodes[node];
+    const struct control *c = replica_control(n->replica);
+    n->effects += e->kind == EFFECT_APPEND || e->kind == EFFECT_DNS || e->kind == EFFECT_ROUTES ||
+                          e->kind == EFFECT_FEATURES
+                      ? 1
+                      : 0;
+    s->most_effects = n->effects > s->most_effects ? n->effects : s->most_effects;
+    if (n->effects > SIM_NODE_EFFECTS) {
+        sim_fail(s, "law 9: node %u asks for more than %d things in a second", node,
+                 SIM_NODE_EFFECTS);
+    }
+    struct feature_file file;
+    if (e->kind != EFFECT_FEATURES || feature_file_wanted(c->fleet, &c->plan, node, &file) != OK) {
+        return;
+    }
+    for (uint32_t i = 0; i < file.flag_count; i++) {
+        if (file.flags[i].tier == 0 && !file.flags[i].on) {
+            sim_fail(s, "law 5: generation %llu turns %s of %s off, which is core",
+                     (unsigned long long)e->features.fence.generation, file.flags[i].feature,
+                     file.flags[i].service);
+        }
+    }
+    feature_file_done(&file);
 }
 
 static void check_fence(struct sim *s, const char *what, uint16_t i, const struct fence *now,
@@ -295,6 +342,10 @@ static void check_server(struct sim *s, uint16_t i)
 
 void oracle_tick(struct sim *s)
 {
+    for (uint16_t i = 0; i < s->fleet->idc_count; i++) {
+        oracle_prompt(s, i);
+        s->nodes[i].effects = s->now_us % US_PER_SEC == 0 ? 0 : s->nodes[i].effects;
+    }
     for (uint16_t i = 0; i < s->fleet->dns_server_count; i++) {
         check_server(s, i);
     }

@@ -96,6 +96,7 @@ static struct sim *sim_new(const struct fleet *f, uint64_t seed, bool trace)
     struct sim *s = sim_alloc(1, sizeof *s);
     s->seed = seed;
     s->rng = rng_init(seed);
+    s->extra = rng_init(~seed);
     s->own = *f;
     s->fleet = &s->own;
     s->trace = trace;
@@ -105,9 +106,11 @@ static struct sim *sim_new(const struct fleet *f, uint64_t seed, bool trace)
     s->decode_size = record_arena_size(record_size_bound(f));
     s->decode_memory = sim_alloc(1, s->decode_size);
     s->digests = sim_alloc(SIM_MAX_RECORDS, sizeof *s->digests);
-    s->plan_digests = sim_alloc(SIM_MAX_RECORDS, sizeof *s->plan_digests);
-    s->plan_offsets = sim_alloc(SIM_MAX_RECORDS, sizeof *s->plan_offsets);
-    memset(s->plan_offsets, 0xff, SIM_MAX_RECORDS * sizeof *s->plan_offsets);
+    s->plans = sim_alloc(SIM_MAX_PLANS, sizeof *s->plans);
+    for (uint32_t g = 0; g < SIM_MAX_PLANS; g++) {
+        s->plans[g].offset = -1;
+        memset(s->plans[g].folded_us, 0xff, sizeof s->plans[g].folded_us);
+    }
     for (uint16_t i = 0; i < f->idc_count; i++) {
         s->nodes[i].disk.applied = -1;
     }
@@ -124,8 +127,10 @@ static void sim_free(struct sim *s)
     free(s->decode_memory);
     free(s->digest_memory);
     free(s->digests);
-    free(s->plan_digests);
-    free(s->plan_offsets);
+    for (uint32_t g = 0; g < SIM_MAX_PLANS; g++) {
+        free(s->plans[g].changes);
+    }
+    free(s->plans);
     free(s);
 }
 
@@ -180,6 +185,8 @@ static void finish(struct sim *s, struct sim_result *ret_result)
     ret_result->records = (uint64_t)s->log_end;
     ret_result->decisions = s->decisions;
     ret_result->false_drains = s->false_drains;
+    ret_result->healed_plans = s->healed_plans;
+    ret_result->most_effects = s->most_effects;
     ret_result->generations = s->reference.plan.fence.generation - 1;
     memcpy(ret_result->failure, s->failure, sizeof s->failure);
     sim_trace(s, "%lld records, %llu decisions, %llu rescues, %llu plans, %llu approvals",

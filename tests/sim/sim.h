@@ -17,9 +17,16 @@ enum {
     SIM_MAX_TARGETS = 64,
     SIM_MAX_ANSWERS = 64,
     SIM_MAX_RECORDS = 20000,
+    SIM_MAX_PLANS = 1024,
+    SIM_HEALED_PLANS = 20,  /* the way home and the release of every link, with room to spare */
+    SIM_NODE_EFFECTS = 100, /* of one node in one second, likewise */
     SIM_MAX_MESSAGES = 8192,
     SIM_TICK_US = 5000,
 };
+
+/* A decision rests on reports of at most report_stale (3 s), after at most 150 ms of looking, and
+ * is resent for two leases at most. */
+#define SIM_DEAD_US (5500 * US_PER_MS)
 
 /* What may go wrong under this seed. */
 struct swarm {
@@ -27,9 +34,27 @@ struct swarm {
     bool link_cuts, idc_deaths, silent_probes, blind_probes;
     bool slow_claims, slow_decides, slow_pushes; /* so that others come in between */
     bool busy_operator;                          /* speaks often, and of anything that is open */
-    bool zombies;   /* old processes of probes speak again after a while */
-    bool wipeouts;  /* several IDCs may be dead at once, and drained */
-    bool disasters; /* any change of the world; without one no traffic may move (law 1) */
+    bool zombies;        /* old processes of probes speak again after a while */
+    bool wipeouts;       /* several IDCs may be dead at once, and drained */
+    bool lone_witnesses; /* all are silent but one, which sees an IDC dead, and no reference */
+    bool slow_operator;  /* an IDC is seen good for long before somebody says so */
+    bool disasters;      /* any change of the world; without one no traffic may move (law 1) */
+};
+
+/* A generation of the plan, as the log has it. */
+struct generation {
+    int64_t offset; /* -1: there is none */
+    struct digest digest;
+    enum decide_purpose purpose;
+    uint32_t change_count;
+    struct change *changes;          /* owned */
+    int64_t folded_us[SIM_MAX_IDCS]; /* first time that the node's journal had it; -1: never */
+};
+
+/* Where a share or a limit went last. */
+struct drift {
+    int way; /* 1 up, -1 down, 0 not known */
+    int64_t at_us;
 };
 
 struct log_entry {
@@ -97,7 +122,11 @@ struct node {
     uint64_t lives;
     struct disk disk;
     struct job dns[SIM_MAX_SERVERS], routes, features;
-    struct { /* effects of steps since the last commit, copied */
+    uint64_t acting; /* as the leader, upon this generation; 0: it does not lead or lags */
+    int64_t acting_since_us;
+    bool push_failed[SIM_MAX_SERVERS]; /* the newest one, in this life */
+    uint32_t effects;                  /* in this second */
+    struct {                           /* effects of steps since the last commit, copied */
         uint32_t count;
         struct effect at[4 * REPLICA_MAX_EFFECTS];
         uint8_t *bytes[4 * REPLICA_MAX_EFFECTS];
@@ -110,6 +139,8 @@ struct node {
 /* A probe: what it sees, since when, what it said. */
 struct probe {
     bool silent, blind;
+    bool lone; /* sees no reference, and `missed` dead */
+    uint16_t missed;
     uint32_t count;
     struct target targets[SIM_MAX_TARGETS];
     enum health seen[SIM_MAX_TARGETS], said[SIM_MAX_TARGETS];
@@ -143,6 +174,7 @@ struct ledger {
 struct sim {
     uint64_t seed;
     struct rng rng;
+    struct rng extra; /* for what came later, so that kept seeds mean what they meant */
     struct swarm swarm;
     struct fleet own; /* the given one with this seed's policy */
     const struct fleet *fleet;
@@ -165,16 +197,19 @@ struct sim {
     int64_t idc_well_us[SIM_MAX_IDCS], idc_was_well_us[SIM_MAX_IDCS]; /* since then; 0: always */
     int64_t link_back_us[SIM_MAX_LINKS];
     int64_t probe_back_us[SIM_MAX_IDCS], server_back_us[SIM_MAX_SERVERS];
-    int64_t next_fault_us, next_word_us;
+    int64_t next_fault_us, next_word_us, next_lone_us;
+    int64_t changed_us; /* when the world, or what a probe sees of it, changed last */
     /* The oracle's own fold of the log. */
     struct control reference;
     struct ledger ledger;
     struct arena reference_arena;
     void *reference_memory, *decode_memory, *digest_memory;
     size_t decode_size, digest_size;
-    struct digest *digests; /* [offset] */
-    int64_t *plan_offsets;  /* [generation] */
-    struct digest *plan_digests;
+    struct digest *digests;   /* [offset] */
+    struct generation *plans; /* [generation] */
+    struct drift shares[SIM_MAX_ANSWERS * SIM_MAX_IDCS], limits[SIM_MAX_ANSWERS];
+    bool drained[SIM_MAX_IDCS], waits_word[SIM_MAX_IDCS];
+    uint32_t healed_plans, most_effects;
     struct plan initial;
     uint64_t decisions, rescues, approvals, false_drains;
     int64_t converged_us; /* since when all is as on the first day; -1: it is not */
@@ -188,7 +223,8 @@ struct sim_result {
     int64_t simulated_us;
     int64_t converged_us; /* after the healing; -1: never */
     uint64_t records, decisions, generations;
-    uint64_t false_drains; /* drains of what was well by the truth */
+    uint32_t healed_plans, most_effects; /* of one node in one second */
+    uint64_t false_drains;               /* drains of what was well by the truth */
 };
 
 /* Runs one seed; returns 0, or 1 with a failure. */
@@ -234,7 +270,16 @@ void oracle_pushes(struct sim *s, uint16_t node, uint16_t server, const struct f
 bool oracle_converged(struct sim *s, char *why, size_t size);
 void oracle_acts(struct sim *s, uint16_t node, const struct fence *f);
 void oracle_commit(struct sim *s, uint16_t node, const struct control *c);
+void oracle_effect(struct sim *s, uint16_t node, const struct effect *e);
 void oracle_tick(struct sim *s);
 void oracle_end(struct sim *s);
+
+/* oracle_plan.c */
+struct generation *oracle_generation(struct sim *s, uint64_t g);
+void oracle_generated(struct sim *s, struct generation *g);
+void oracle_approved(struct sim *s, const struct operator_record *word);
+void oracle_shifts(struct sim *s, uint16_t node, uint16_t server, const struct fence *f);
+void oracle_pushed(struct sim *s, uint16_t node, uint16_t server, int status);
+void oracle_prompt(struct sim *s, uint16_t node);
 
 #endif

@@ -8,7 +8,7 @@
 #define DETECT_US (150 * US_PER_MS) /* three lost probes */
 #define REPORT_US US_PER_SEC
 #define TAKEN_US  (5 * US_PER_SEC) /* a death is drained by then, and said in every report */
-#define ZOMBIE_US (7 * US_PER_SEC) /* after its return; DEAD_US of oracle.c is less */
+#define ZOMBIE_US (7 * US_PER_SEC) /* after its return; SIM_DEAD_US is less */
 
 static bool coin(struct sim *s)
 {
@@ -35,6 +35,8 @@ static void draw_swarm(struct sim *s)
     w->slow_pushes = coin(s);
     w->busy_operator = coin(s);
     w->zombies = coin(s);
+    w->lone_witnesses = w->disasters && rng_chance(&s->extra, 250000);
+    w->slow_operator = rng_chance(&s->extra, 250000);
     w->wipeouts = w->idc_deaths && rng_chance(&s->rng, 250000);
     if (w->wipeouts) {
         s->own.policy.max_drained_idcs = s->own.idc_count;
@@ -59,6 +61,7 @@ void world_start(struct sim *s)
         p->incarnation = 1;
         p->report_at_us = (int64_t)rng_below(&s->rng, REPORT_US);
     }
+    s->next_lone_us = 8 * US_PER_SEC + (int64_t)rng_below(&s->extra, 40 * US_PER_SEC);
     s->next_fault_us = 8 * US_PER_SEC; /* a cold start is a case of its own in the unit tests */
 }
 
@@ -67,18 +70,20 @@ void world_start(struct sim *s)
 
 static enum health look(const struct sim *s, uint16_t o, const struct target *t)
 {
-    bool cut_off = s->probes[o].blind;
+    const struct probe *p = &s->probes[o];
+    bool cut_off = p->blind;
     switch (t->kind) {
     case TARGET_LINK: {
         uint16_t far = s->fleet->links[t->a].end[1 - t->b].idc;
-        bool gone = far != FLEET_NONE && s->idc_dead[far];
+        bool gone = far != FLEET_NONE && (s->idc_dead[far] || (p->lone && far == p->missed));
         return cut_off || gone || s->link_cut[t->a] ? HEALTH_DOWN : HEALTH_UP;
     }
     case TARGET_ENTRANCE: {
         uint16_t idc = s->fleet->entrances[t->a].idc;
-        return idc != o && (cut_off || s->idc_dead[idc]) ? HEALTH_DOWN : HEALTH_UP;
+        bool gone = s->idc_dead[idc] || (p->lone && idc == p->missed);
+        return idc != o && (cut_off || gone) ? HEALTH_DOWN : HEALTH_UP;
     }
-    case TARGET_REFERENCE: return cut_off ? HEALTH_DOWN : HEALTH_UP;
+    case TARGET_REFERENCE: return cut_off || p->lone ? HEALTH_DOWN : HEALTH_UP;
     }
     return HEALTH_UNKNOWN;
 }
@@ -115,7 +120,7 @@ static void probe_tick(struct sim *s, uint16_t o)
         enum health h = look(s, o, &p->targets[t]);
         if (h != p->seen[t]) {
             p->seen[t] = h;
-            p->since_us[t] = s->now_us;
+            p->since_us[t] = s->changed_us = s->now_us;
         }
         if (p->seen[t] != p->said[t] && s->now_us - p->since_us[t] >= DETECT_US) {
             p->said[t] = p->seen[t];
@@ -175,6 +180,7 @@ static void zombies_tick(struct sim *s)
             bus_report(s, o, &z->kept[o].report);
         }
     }
+    s->changed_us = s->now_us;
     sim_trace(s, "the old probes speak again");
     z->left--;
     z->at_us = s->now_us + 300 * US_PER_MS;
@@ -203,6 +209,21 @@ static void kill_idc(struct sim *s, uint16_t i)
     if (s->nodes[i].up && coin(s)) {
         node_crash(s, i);
     }
+}
+
+/* One probe misses an IDC that is well, and its references; the others fall silent. */
+static void make_lone_witness(struct sim *s)
+{
+    uint16_t n = s->fleet->idc_count, o = (uint16_t)rng_below(&s->extra, n);
+    struct probe *p = &s->probes[o];
+    int64_t back_us = s->now_us + (int64_t)(6 + rng_below(&s->extra, 4)) * US_PER_SEC;
+    p->lone = true;
+    p->missed = (uint16_t)((o + 1 + rng_below(&s->extra, n - 1)) % n);
+    for (uint16_t i = 0; i < n; i++) {
+        s->probes[i].silent = i != o;
+        s->probe_back_us[i] = back_us;
+    }
+    sim_trace(s, "probe %u is the only one, and misses IDC %u", o, p->missed);
 }
 
 static void one_fault(struct sim *s)
@@ -273,7 +294,7 @@ static void repair(struct sim *s, bool all)
             restart_probe(s, i);
         }
         if (all || s->probe_back_us[i] <= s->now_us) {
-            s->probes[i].silent = s->probes[i].blind = false;
+            s->probes[i].silent = s->probes[i].blind = s->probes[i].lone = false;
         }
     }
     for (uint16_t l = 0; l < s->fleet->link_count; l++) {
@@ -287,6 +308,7 @@ static void repair(struct sim *s, bool all)
 void world_heal(struct sim *s)
 {
     s->healed = true;
+    s->changed_us = s->now_us;
     repair(s, true);
     for (uint16_t i = 0; i < s->fleet->idc_count; i++) {
         s->nodes[i].bus_away = false;
@@ -300,7 +322,8 @@ void world_heal(struct sim *s)
 static void speak(struct sim *s)
 {
     bool busy = s->swarm.busy_operator && !s->healed;
-    s->next_word_us = s->now_us + (busy ? US_PER_SEC / 4 : US_PER_SEC);
+    int64_t slow_us = s->swarm.slow_operator ? (int64_t)rng_below(&s->extra, 15 * US_PER_SEC) : 0;
+    s->next_word_us = s->now_us + (busy ? US_PER_SEC / 4 : US_PER_SEC) + slow_us;
     for (uint32_t i = 0; i < s->reference.incident_count; i++) {
         const struct incident *in = &s->reference.incidents[i];
         bool back = in->subject.kind != SUBJECT_IDC || !s->idc_dead[in->subject.a];
@@ -325,7 +348,13 @@ void world_tick(struct sim *s)
         repair(s, false);
         if (s->next_fault_us <= s->now_us) {
             s->next_fault_us = soon(s, 3 * US_PER_SEC);
+            s->changed_us = s->now_us;
             one_fault(s);
+        }
+        if (s->swarm.lone_witnesses && s->next_lone_us <= s->now_us) {
+            s->next_lone_us = s->now_us + 20 * US_PER_SEC;
+            s->changed_us = s->now_us;
+            make_lone_witness(s);
         }
     }
     for (uint16_t o = 0; o < s->fleet->idc_count && s->failure[0] == '\0'; o++) {
