@@ -195,7 +195,23 @@ def options():
             yield f'{program}: --help lacks {option} of {page.relative_to(ROOT)}'
 
 
-CHECKS = [includes, pure_imports, floats, formatting, shape, functions, exits, layout, links, options]
+def events():
+    """Log events that a daemon writes and its man page does not have, or the reverse."""
+    for folder, page in (('controller/daemon', 'spillwayd.8'), ('probe', 'spillway-probe.1'),
+                         ('controller/actuate/routed', 'spillway-routed.8')):
+        code = ''.join(p.read_text() for p in sorted((ROOT / folder).rglob('*.c')))
+        logged = {name for call in re.findall(r'LOG_CODE\(([^)]*)\)', code) for name in re.findall(r'"([a-z-]+)"', call)}
+        name = f'docs/man/{page}.md'
+        table = (ROOT / name).read_text().partition('| event |')[2].partition('\n## ')[0]
+        written = {event for row in re.findall(r'^\| (`[^|]*)\|', table, re.M) for event in re.findall(r'`([a-z-]+)`', row)}
+        for event in sorted(logged - written):
+            yield f'{name}: lacks the event {event}'
+        for event in sorted(written - logged):
+            if f'"{event}"' not in code:  # notices have their codes in a table
+                yield f'{name}: has the event {event}, which {folder} does not write'
+
+
+CHECKS = [includes, pure_imports, floats, formatting, shape, functions, exits, layout, links, options, events]
 
 
 def main():
