@@ -39,7 +39,9 @@ static bool concerns(const struct control *c, const struct incident *i, uint16_t
     case SUBJECT_LINK:
     case SUBJECT_CONDUIT:
     case SUBJECT_CARRIER:
-    case SUBJECT_OBSERVER: return false;
+    case SUBJECT_OBSERVER:
+    case SUBJECT_ENTRANCE:
+    case SUBJECT_FEATURES: return false;
     }
     return false;
 }
@@ -75,16 +77,5 @@ void waits_find(const struct control *c, struct waits *ret)
             add_approval(c, incident, ret);
         }
         add_stateful(c, incident, ret);
-    }
-    for (uint32_t i = 0; i < c->hold_count; i++) {
-        struct wait *item = add(ret);
-        if (item != NULL) {
-            char subject[128];
-            struct text t = text_over(subject, sizeof subject);
-            explain_subject(c->fleet, &c->holds[i].subject, &t);
-            *item = (struct wait){.service = FLEET_NONE};
-            snprintf(item->text, sizeof item->text, "hold %u on %s by %.60s: %.100s",
-                     c->holds[i].id, subject, c->holds[i].identity, c->holds[i].reason);
-        }
     }
 }

@@ -33,7 +33,9 @@ static enum health seen(const struct control *c, const struct diagnosis *d, cons
                    : HEALTH_UNKNOWN;
     case SUBJECT_CONDUIT:
     case SUBJECT_CARRIER:
-    case SUBJECT_REGION: return HEALTH_UNKNOWN;
+    case SUBJECT_REGION:
+    case SUBJECT_ENTRANCE:
+    case SUBJECT_FEATURES: return HEALTH_UNKNOWN;
     }
     return HEALTH_UNKNOWN;
 }

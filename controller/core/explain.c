@@ -140,6 +140,16 @@ void explain_subject(const struct fleet *f, const struct subject *s, struct text
         text_put(t, "region ");
         put_region(f, s->a, t);
         return;
+    case SUBJECT_ENTRANCE:
+        text_put(t, "entrance ");
+        put_entrance(f, s->a, t);
+        return;
+    case SUBJECT_FEATURES:
+        text_put(t, "features of ");
+        put_service(f, s->b, t);
+        text_put(t, " in region ");
+        put_region(f, s->a, t);
+        return;
     }
     text_put(t, "the fleet");
 }

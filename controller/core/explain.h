@@ -13,6 +13,9 @@ void explain_decision(const struct fleet *f, const struct decide *d, int64_t off
                       struct text *t);
 /* One line on an incident: kind, subject, state, since when, what waits for a person. */
 void explain_incident(const struct fleet *f, const struct incident *i, struct text *t);
+/* One line on an order: what, whose, why, until when, how to take it back. */
+void explain_order(const struct fleet *f, const struct order *o, struct logtime now,
+                   struct text *t);
 void explain_subject(const struct fleet *f, const struct subject *s, struct text *t);
 void explain_verdict(const struct fleet *f, const struct verdict *v, struct text *t);
 void explain_change(const struct fleet *f, const struct change *ch, struct text *t);

@@ -124,7 +124,10 @@ static const char *stopped_text(enum guard g)
         return "not drained: as many IDCs as policy.max_drained_idcs allows are drained already";
     case GUARD_RESTORE:
         return "nothing was brought back to it: no approval, hold-down or step size forbids it";
-    case GUARD_HOLD: return "a person's hold is on it";
+    case GUARD_PIN:
+        return "a person's order keeps it as it is: pinned, or undone (spillway status shows "
+               "which)";
+    case GUARD_FREEZE: return "not done: a person has frozen the plan";
     }
     return "an unknown guard";
 }

@@ -75,15 +75,41 @@ static void put_decide(const struct fleet *f, const struct decide *d, struct tex
     }
 }
 
-static void put_operator(const struct operator_record *o, struct text *t)
+static void put_numbered(struct text *t, const char *what, uint64_t n)
+{
+    text_put(t, what);
+    text_put_int(t, (int64_t)n);
+}
+
+static void put_about(const struct fleet *f, struct text *t, const char *what,
+                      const struct subject *s)
+{
+    text_put(t, what);
+    explain_subject(f, s, t);
+}
+
+static void put_operator(const struct fleet *f, const struct operator_record *o, struct text *t)
 {
     text_put(t, o->identity);
     switch (o->command) {
-    case OPERATOR_APPROVE: text_put(t, " approved the return of incident "); break;
-    case OPERATOR_RELEASE: text_put(t, " released hold "); break;
-    case OPERATOR_SKIP: text_put(t, " had record skipped: "); break;
+    case OPERATOR_APPROVE: put_numbered(t, " approved the return of incident ", o->argument); break;
+    case OPERATOR_RELEASE: put_numbered(t, " released order ", o->argument); break;
+    case OPERATOR_SKIP: put_numbered(t, " had record skipped: ", o->argument); break;
+    case OPERATOR_DRAIN: put_about(f, t, " drains ", &o->subject); break;
+    case OPERATOR_UNDRAIN: put_about(f, t, " ends the drain of ", &o->subject); break;
+    case OPERATOR_DEMOTE:
+        put_about(f, t, " demotes ", &o->subject);
+        put_numbered(t, " from tier ", o->tier);
+        break;
+    case OPERATOR_PROMOTE: put_about(f, t, " ends the demotion of ", &o->subject); break;
+    case OPERATOR_PIN: put_about(f, t, " pins ", &o->subject); break;
+    case OPERATOR_FREEZE: text_put(t, " freezes the plan"); break;
+    case OPERATOR_UNDO: put_numbered(t, " undoes decision ", o->argument); break;
     }
-    text_put_int(t, (int64_t)o->argument);
+    if (o->ttl_us > 0) {
+        text_put(t, " for ");
+        text_put_duration(t, o->ttl_us);
+    }
     text_put(t, ": ");
     text_put(t, o->reason);
 }
@@ -157,7 +183,7 @@ void explain_line(const struct fleet *f, const struct record *r, int64_t offset,
         text_put(t, r->heartbeat.yield ? " leads and wants to yield" : " leads");
         return;
     case RECORD_DECIDE: put_decide(f, &r->decide, t); return;
-    case RECORD_OPERATOR: put_operator(&r->operator, t); return;
+    case RECORD_OPERATOR: put_operator(f, &r->operator, t); return;
     case RECORD_FLEET:
         text_put(t, r->fleet.identity);
         text_put(t, " set a new fleet: ");

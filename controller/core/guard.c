@@ -23,7 +23,7 @@ static void tell(struct check_run *g, enum guard guard, bool passed, struct subj
         }
     }
     /* The last places are kept for the results of the other guards; the rest is counted as one. */
-    if (log->count + (passed ? 0 : GUARD_HOLD) < RECORD_MAX_GUARDS) {
+    if (log->count + (passed ? 0 : GUARD_LAST) < RECORD_MAX_GUARDS) {
         log->at[log->count++] =
             (struct guard_result){.guard = guard, .passed = passed, .subject = subject};
     }
@@ -44,19 +44,16 @@ static struct subject place_of(const struct fleet *f, uint16_t e)
     return (struct subject){SUBJECT_SERVICE, f->entrances[e].service, f->entrances[e].idc};
 }
 
-/* A hold covers the entrance, its service, its IDC or its region. */
-static bool held(const struct control *c, uint16_t e)
+/* A person's pin covers the entrance. */
+static bool pinned(const struct control *c, uint16_t e)
 {
-    const struct entrance *at = &c->fleet->entrances[e];
-    for (uint32_t i = 0; i < c->hold_count; i++) {
-        const struct subject *s = &c->holds[i].subject;
-        if ((s->kind == SUBJECT_IDC && s->a == at->idc) ||
-            (s->kind == SUBJECT_REGION && s->a == c->fleet->idcs[at->idc].region) ||
-            (s->kind == SUBJECT_SERVICE && s->a == at->service && s->b == at->idc)) {
-            return true;
-        }
+    bool covered = false;
+    for (uint32_t i = 0; i < c->order_count; i++) {
+        const struct order *o = &c->orders[i];
+        covered = covered || (o->kind == ORDER_PIN && e != FLEET_NONE &&
+                              subject_covers(c->fleet, &o->subject, e));
     }
-    return false;
+    return covered;
 }
 
 static bool is_rescue(enum decide_purpose p)
@@ -71,8 +68,8 @@ static unsigned forbids_move(const struct check_run *g, uint16_t s, uint16_t fro
     if (o->f->services[s].stateful && !BUG(STATEFUL)) {
         return GUARD_STATEFUL;
     }
-    if ((from != FLEET_NONE && held(o->c, from)) || (to != FLEET_NONE && held(o->c, to))) {
-        return GUARD_HOLD;
+    if (pinned(o->c, from) || pinned(o->c, to)) {
+        return GUARD_PIN;
     }
     if (to == FLEET_NONE) {
         return BUG(NEVER_LAST) ? 0 : GUARD_NEVER_LAST;
@@ -155,7 +152,7 @@ static void tell_what_stays(struct check_run *g, uint16_t s, uint16_t v)
         } else if (budget) {
             tell(g, GUARD_DRAIN_BUDGET, false,
                  (struct subject){SUBJECT_IDC, f->entrances[e].idc, 0});
-        } else if (g->o->dead[e] && !stopped(g->log, GUARD_HOLD) &&
+        } else if (g->o->dead[e] && !stopped(g->log, GUARD_PIN) &&
                    !stopped(g->log, GUARD_COLD_START)) {
             tell(g, GUARD_LAST_IDC, false, place_of(f, e));
         }
@@ -256,7 +253,7 @@ void guard_check(const struct outlook *o, enum decide_purpose purpose, struct lo
             tell_what_stays(&g, s, v);
         }
     }
-    for (unsigned guard = GUARD_NEVER_LAST; guard <= GUARD_HOLD; guard++) {
+    for (unsigned guard = GUARD_NEVER_LAST; guard <= GUARD_LAST; guard++) {
         if (!stopped(log, (enum guard)guard)) {
             tell(&g, (enum guard)guard, true, (struct subject){0});
         }

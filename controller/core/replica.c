@@ -66,8 +66,7 @@ static size_t decide_room(const struct fleet *f)
 static size_t digest_room(const struct control *c)
 {
     return control_digest_size(c) + INCIDENT_MAX * sizeof(struct incident) +
-           CONTROL_MAX_HOLDS * sizeof(struct hold) +
-           CONTROL_MAX_REQUESTS * sizeof(struct request_state);
+           ORDER_MAX * sizeof(struct order) + CONTROL_MAX_REQUESTS * sizeof(struct request_state);
 }
 
 size_t replica_size(const struct fleet *f)

@@ -66,6 +66,10 @@ static int status_of(enum fold_void why)
     case FOLD_REQUEST_FLOOD: return ERR_BUSY;
     case FOLD_REQUEST_REFUSED: return ERR_NOT_FOUND;
     case FOLD_VERSION: return ERR_VERSION;
+    case FOLD_REQUEST_FULL: return ERR_FULL;
+    case FOLD_REQUEST_EXISTS: return ERR_EXISTS;
+    case FOLD_REQUEST_CORE: return ERR_GUARD;
+    case FOLD_REQUEST_OVERTAKEN: return ERR_STALE;
     case FOLD_DUPLICATE:
     case FOLD_FOREIGN_LOG:
     case FOLD_NOT_FIRST:

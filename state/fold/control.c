@@ -19,6 +19,7 @@ void control_init(struct control *c)
     c->unconfirmed = -1;
     c->snapshot = -1;
     c->next_incident = 1;
+    c->next_order = 1;
 }
 
 static size_t aligned(size_t count, size_t size)
@@ -60,7 +61,8 @@ size_t control_arena_size(const struct fleet *f)
            aligned(f->idc_count, sizeof(struct alive_state)) +
            aligned(2 * (size_t)f->link_count, sizeof(uint32_t)) +
            aligned(f->dns_server_count, sizeof(struct actuation_state)) +
-           2 * aligned(f->idc_count, sizeof(struct actuation_state));
+           2 * aligned(f->idc_count, sizeof(struct actuation_state)) +
+           aligned(record_max_changes(f), sizeof(struct fixed));
 }
 
 static void digest_codec(struct codec *c, struct digest *d)
@@ -108,14 +110,6 @@ static void head_codec(struct codec *c, struct control *k)
     codec_i64(c, &k->snapshot);
 }
 
-static void hold_codec(struct codec *c, struct hold *h)
-{
-    codec_u32(c, &h->id);
-    subject_codec(c, &h->subject);
-    codec_string(c, h->identity, sizeof h->identity);
-    codec_string(c, h->reason, sizeof h->reason);
-}
-
 /* The ring fills from its start; every heartbeat is hashed, so what is empty is left out. */
 static uint32_t requests_used(const struct control *k)
 {
@@ -133,9 +127,10 @@ static void lists_codec(struct codec *c, struct control *k)
     for (uint32_t i = 0; i < k->incident_count && c->status == OK; i++) {
         incident_codec(c, &k->incidents[i]);
     }
-    codec_count(c, &k->hold_count, CONTROL_MAX_HOLDS);
-    for (uint32_t i = 0; i < k->hold_count && c->status == OK; i++) {
-        hold_codec(c, &k->holds[i]);
+    codec_u32(c, &k->next_order);
+    codec_count(c, &k->order_count, ORDER_MAX);
+    for (uint32_t i = 0; i < k->order_count && c->status == OK; i++) {
+        order_codec(c, &k->orders[i]);
     }
     codec_i64(c, &k->last_restore.us);
     uint32_t requests = requests_used(k);
@@ -196,7 +191,20 @@ static void arrays_codec(struct codec *c, struct control *k)
     actuations_codec(c, &k->features, f->idc_count);
 }
 
-/* Fleet and plan in full. */
+/* The array has room for all that may come, whatever there is now. */
+static void fixed_values_codec(struct codec *c, struct control *k)
+{
+    uint32_t max = record_max_changes(k->fleet);
+    codec_count(c, &k->fixed_count, max);
+    if (!codec_array(c, (void **)&k->fixed, max, sizeof *k->fixed)) {
+        return;
+    }
+    for (uint32_t i = 0; i < k->fixed_count && c->status == OK; i++) {
+        fixed_codec(c, &k->fixed[i]);
+    }
+}
+
+/* Fleet, plan and fixed values in full. */
 static void contents_codec(struct codec *c, struct control *k)
 {
     if (!codec_array(c, (void **)&k->fleet, 1, sizeof *k->fleet)) {
@@ -213,6 +221,9 @@ static void contents_codec(struct codec *c, struct control *k)
     if (c->status == OK) {
         plan_codec(c, &k->plan);
     }
+    if (c->status == OK) {
+        fixed_values_codec(c, k);
+    }
 }
 
 static void all_codec(struct codec *c, struct control *k, bool contents)
@@ -228,6 +239,7 @@ static void all_codec(struct codec *c, struct control *k, bool contents)
     }
     digest_codec(c, &k->fleet_digest);
     fence_codec(c, &k->plan.fence);
+    digest_codec(c, &k->fixed_digest);
     if (c->status == OK) {
         lists_codec(c, k);
         arrays_codec(c, k);

@@ -4,9 +4,6 @@
 
 #include <string.h>
 
-#define REQUEST_LATE_US (60 * US_PER_SEC)
-enum { REQUESTS_PER_SECOND = 5 };
-
 uint16_t fold_replica(const struct fleet *f, uint16_t partition)
 {
     for (uint16_t i = 0; i < f->idc_count; i++) {
@@ -33,6 +30,7 @@ static void advance_time(struct control *c, const struct record *r)
 {
     if (r->log_time.us > c->log_time.us) {
         c->log_time = r->log_time;
+        orders_expire(c);
     }
 }
 
@@ -139,93 +137,6 @@ static int leader_word(struct control *c, const struct record *r, int64_t offset
     c->leader_newest = offset;
     *ret_void = FOLD_ACCEPTED;
     return OK;
-}
-
-/* --- OPERATOR -----------------------------------------------------------------------------------
- */
-
-static bool request_seen(const struct control *c, const struct request_id *id)
-{
-    for (uint32_t i = 0; i < CONTROL_MAX_REQUESTS; i++) {
-        if (c->requests[i].offset != 0 &&
-            memcmp(c->requests[i].id.bytes, id->bytes, sizeof id->bytes) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Counts the request in its writer's second of log time. */
-static bool floods(struct control *c, struct writer_state *w)
-{
-    if (logtime_diff_us(c->log_time, w->window) >= US_PER_SEC) {
-        w->window = c->log_time;
-        w->window_requests = 0;
-    }
-    if (w->window_requests >= REQUESTS_PER_SECOND) {
-        return true;
-    }
-    w->window_requests++;
-    return false;
-}
-
-static bool approve(struct control *c, uint64_t id)
-{
-    for (uint32_t i = 0; i < c->incident_count; i++) {
-        if (c->incidents[i].id == id) {
-            c->incidents[i].approved = true;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool release(struct control *c, uint64_t id)
-{
-    for (uint32_t i = 0; i < c->hold_count; i++) {
-        if (c->holds[i].id == id) {
-            size_t after = c->hold_count - i - 1;
-            memmove(&c->holds[i], &c->holds[i + 1], after * sizeof c->holds[0]);
-            c->hold_count--;
-            memset(&c->holds[c->hold_count], 0, sizeof c->holds[0]);
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool obey(struct control *c, const struct operator_record *o, int64_t offset)
-{
-    switch (o->command) {
-    case OPERATOR_APPROVE: return approve(c, o->argument);
-    case OPERATOR_RELEASE: return release(c, o->argument);
-    case OPERATOR_SKIP: return o->argument < (uint64_t)offset; /* done already, by the halted */
-    }
-    return false;
-}
-
-/* log_time of a record from a replica that does not lead is the log time at its base. */
-static enum fold_void operator_word(struct control *c, const struct record *r, uint16_t idc,
-                                    int64_t offset)
-{
-    int64_t late_us = logtime_diff_us(c->log_time, r->log_time);
-    if (request_seen(c, &r->operator.request)) {
-        return FOLD_REQUEST_SEEN;
-    }
-    if (late_us > REQUEST_LATE_US || late_us < 0) {
-        return FOLD_REQUEST_LATE;
-    }
-    if (floods(c, &c->writers[idc])) {
-        return FOLD_REQUEST_FLOOD;
-    }
-    if (!obey(c, &r->operator, offset)) {
-        return FOLD_REQUEST_REFUSED;
-    }
-    c->requests[c->request_next] =
-        (struct request_state){.id = r->operator.request, .status = OK, .offset = (uint64_t)offset};
-    c->request_next = (c->request_next + 1) % CONTROL_MAX_REQUESTS;
-    c->decisive = offset;
-    return FOLD_ACCEPTED;
 }
 
 /* --- STEP ---------------------------------------------------------------------------------------
@@ -348,7 +259,7 @@ static int apply(struct control *c, struct arena *arena, const struct record *r,
     case RECORD_DECIDE:
     case RECORD_SNAPSHOT:
     case RECORD_RULES: return leader_word(c, r, offset, ret_void);
-    case RECORD_OPERATOR: why = again ? why : operator_word(c, r, idc, offset); break;
+    case RECORD_OPERATOR: why = again ? why : fold_operator(c, r, idc, offset); break;
     case RECORD_STEP: why = again ? why : step(c, r, idc, offset); break;
     case RECORD_FLEET: why = FOLD_VERSION; break; /* comes with a later rules version */
     case RECORD_GENESIS: why = FOLD_NOT_FIRST; break;
@@ -393,6 +304,10 @@ const char *fold_void_name(enum fold_void v)
     case FOLD_UNKNOWN_REPLICA: return "unknown-replica";
     case FOLD_SKIPPED: return "skipped";
     case FOLD_VERSION: return "version";
+    case FOLD_REQUEST_FULL: return "request-full";
+    case FOLD_REQUEST_EXISTS: return "request-exists";
+    case FOLD_REQUEST_CORE: return "request-core";
+    case FOLD_REQUEST_OVERTAKEN: return "request-overtaken";
     }
     return "?";
 }

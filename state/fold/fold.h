@@ -22,8 +22,12 @@ enum fold_void {
     FOLD_REQUEST_FLOOD,   /* ... or the replica's sixth in a second */
     FOLD_REQUEST_REFUSED, /* ... or it names nothing that exists */
     FOLD_UNKNOWN_REPLICA,
-    FOLD_SKIPPED, /* an operator's skip */
-    FOLD_VERSION, /* a kind that the rules in force do not have */
+    FOLD_SKIPPED,           /* an operator's skip */
+    FOLD_VERSION,           /* a kind that the rules in force do not have */
+    FOLD_REQUEST_FULL,      /* OPERATOR: as many orders as there may be are in force */
+    FOLD_REQUEST_EXISTS,    /* ... or that order is in force already */
+    FOLD_REQUEST_CORE,      /* ... or it would turn tier 0 off */
+    FOLD_REQUEST_OVERTAKEN, /* ... or nothing stands of what it undoes */
 };
 
 enum { FOLD_RULES_NEWEST = 1 }; /* highest rules version that this fold knows */
@@ -42,6 +46,10 @@ void control_init(struct control *c);
  * FOLD_RULES_NEWEST: likewise, until an upgrade; ERR_FULL       the arena is too small. */
 int fold_apply(struct control *c, struct arena *arena, const struct record *r, int64_t offset,
                enum fold_void *ret_void) MUST_CHECK;
+/* Whether a person's command can be obeyed now, and what it would do to the control state: to look
+ * before writing. What is void leaves *c as it is. */
+enum fold_void fold_command(struct control *c, const struct operator_record *o,
+                            int64_t offset) MUST_CHECK;
 /* Folds the record at offset as void (OPERATOR skip): only applied moves. */
 void fold_skip(struct control *c, int64_t offset);
 
@@ -49,8 +57,8 @@ void fold_skip(struct control *c, int64_t offset);
  * a reseed) needs an arena of control_arena_size(); check the result with control_broken(). */
 void control_codec(struct codec *c, struct control *control);
 size_t control_encoded_size(const struct control *c);
-/* SHA-256 of the canonical form, `applied` included, where the fleet stands by its digest and the
- * plan by its fence: both are pinned by those, and a heartbeat need not hash megabytes. Nothing
+/* SHA-256 of the canonical form, `applied` included, where the fleet stands by its digest, the
+ * plan by its fence and the fixed values by theirs: a heartbeat need not hash megabytes. Nothing
  * local to a replica is covered. scratch must hold control_digest_size() bytes. */
 struct digest control_digest(const struct control *c, void *scratch, size_t scratch_size);
 size_t control_digest_size(const struct control *c);
@@ -60,6 +68,12 @@ const char *control_broken(const struct control *c);
 /* The same of a plan for this fleet: no answer is empty that somebody could fill (law 5), slots and
  * hops exist and are distinct, tiers are in range. */
 const char *plan_broken(const struct fleet *f, const struct plan *p);
+/* A plan that is frozen changes by a person's UNDO only. */
+bool control_frozen(const struct control *c);
+/* The order with this id, or NULL. */
+const struct order *control_order(const struct control *c, uint64_t id);
+/* What keeps the change's place, or NULL. */
+const struct fixed *control_fixed(const struct control *c, const struct change *place);
 /* The idc whose report partition this is, or FLEET_NONE. */
 uint16_t fold_replica(const struct fleet *f, uint16_t partition);
 const char *fold_void_name(enum fold_void v);

@@ -114,11 +114,47 @@ static bool same_plan(const struct control *c, const struct decide *d)
            digest_compare(&d->plan_digest, &c->plan.fence.digest) == 0;
 }
 
-/* CONFIRM and REVERT speak of the plan that waits for it, or of the newest. */
-static bool concerns_plan(const struct control *c, const struct decide *d)
+/* A REVERT for a person undoes the decision that the order names, and nothing but that order's
+ * values. */
+static bool carries_out_undo(const struct control *c, const struct decide *d)
 {
+    const struct order *o = control_order(c, d->order);
+    bool only = o != NULL && o->kind == ORDER_UNDO && !o->ended && o->decision == d->concerns;
+    for (uint32_t i = 0; i < d->change_count && only; i++) {
+        const struct fixed *x = control_fixed(c, &d->changes[i]);
+        only = x != NULL && x->order == d->order;
+    }
+    return only;
+}
+
+/* CONFIRM and REVERT speak of the plan that waits for it, or of the newest; or a REVERT of an
+ * order. */
+static bool concerns_known(const struct control *c, const struct decide *d)
+{
+    if (d->purpose == DECIDE_REVERT && d->order != 0) {
+        return carries_out_undo(c, d);
+    }
     bool names = d->purpose == DECIDE_CONFIRM || d->purpose == DECIDE_REVERT;
     return !names || d->concerns == (uint64_t)c->plan_offset;
+}
+
+/* A frozen plan is changed by a person's word only. */
+static bool breaks_freeze(const struct control *c, const struct decide *d)
+{
+    bool by_person = d->purpose == DECIDE_REVERT && d->order != 0;
+    return d->change_count > 0 && !by_person && control_frozen(c);
+}
+
+/* A note that names an order says that what the order had moved is home. */
+static bool closes_order(const struct decide *d)
+{
+    return d->purpose == DECIDE_NOTE && d->order != 0;
+}
+
+static bool closes_open_order(const struct control *c, const struct decide *d)
+{
+    const struct order *o = control_order(c, d->order);
+    return !closes_order(d) || (o != NULL && o->ended);
 }
 
 int fold_decide(struct control *c, const struct record *r, int64_t offset)
@@ -128,7 +164,7 @@ int fold_decide(struct control *c, const struct record *r, int64_t offset)
     struct incident_list l = {
         .fleet = c->fleet, .next = c->next_incident, .count = c->incident_count};
     memcpy(l.at, c->incidents, sizeof l.at);
-    if (!concerns_plan(c, d)) {
+    if (!concerns_known(c, d) || breaks_freeze(c, d) || !closes_open_order(c, d)) {
         return ERR_INVARIANT;
     }
     int status = change_incidents(&l, d, now, offset);
@@ -152,8 +188,12 @@ int fold_decide(struct control *c, const struct record *r, int64_t offset)
     if (d->change_count > 0 || d->purpose == DECIDE_CONFIRM) {
         c->unconfirmed = -1;
     }
-    if (d->purpose == DECIDE_RESTORE || d->purpose == DECIDE_PROMOTE) {
+    if (d->purpose == DECIDE_SHIFT || d->purpose == DECIDE_RESTORE ||
+        d->purpose == DECIDE_PROMOTE) {
         c->last_restore = now;
+    }
+    if (closes_order(d)) {
+        order_home(c, d->order);
     }
     c->next_incident = l.next;
     c->incident_count = l.count;

@@ -15,8 +15,9 @@ static int from_init(struct control *c, struct arena *arena, const struct record
     int status = codec_finish(&in);
     status = status == OK ? plan_new(f, arena, &c->plan) : status;
     status = status == OK ? plan_new(f, arena, &c->previous) : status;
-    if (status != OK) {
-        return status;
+    c->fixed = ARENA_NEW(arena, struct fixed, record_max_changes(f));
+    if (status != OK || c->fixed == NULL) {
+        return status != OK ? status : ERR_FULL;
     }
     in = codec_reader(r->genesis.plan.at, r->genesis.plan.size, arena);
     plan_codec(&in, &c->plan);
@@ -62,6 +63,9 @@ static int forget_old_log(struct control *c, struct arena *arena)
         c->incidents[i].opened_offset = 0;
         c->incidents[i].changed_offset = 0;
     }
+    for (uint32_t i = 0; i < c->order_count; i++) {
+        c->orders[i].offset = c->orders[i].decision = 0;
+    }
     c->writers = ARENA_NEW(arena, struct writer_state, f->idc_count);
     c->alive = ARENA_NEW(arena, struct alive_state, f->idc_count);
     c->dns = ARENA_NEW(arena, struct actuation_state, f->dns_server_count);
@@ -90,6 +94,7 @@ int fold_genesis(struct control *c, struct arena *arena, const struct record *r)
     /* Times of incidents go on: the clock of a reseeded log does not run back. */
     fresh.log_time.us = fresh.log_time.us > r->log_time.us ? fresh.log_time.us : r->log_time.us;
     fresh.epoch_began = fresh.log_time;
+    fresh.fixed_digest = fixed_digest(&fresh);
     fresh.fleet_digest = sha256_of(r->genesis.fleet.at, r->genesis.fleet.size);
     fresh.plan.fence.era = fresh.era;
     fresh.plan.fence.log_id = fresh.log_id;

@@ -8,6 +8,24 @@
 int fold_genesis(struct control *c, struct arena *arena, const struct record *r) MUST_CHECK;
 /* A DECIDE that was accepted by the rules of who and when. */
 int fold_decide(struct control *c, const struct record *r, int64_t offset) MUST_CHECK;
+/* An OPERATOR record by a known replica, not read before. */
+enum fold_void fold_operator(struct control *c, const struct record *r, uint16_t idc,
+                             int64_t offset) MUST_CHECK;
+
+/* fold_orders.c: a new order; what ends by its subject or id, and by time; what is home and leaves.
+ * False: there is none. */
+enum fold_void order_give(struct control *c, enum order_kind kind, const struct operator_record *o,
+                          int64_t offset) MUST_CHECK;
+bool order_end_subject(struct control *c, enum order_kind kind,
+                       const struct subject *subject) MUST_CHECK;
+bool order_end_id(struct control *c, uint64_t id) MUST_CHECK;
+void orders_expire(struct control *c);
+void order_home(struct control *c, uint32_t id);
+struct digest fixed_digest(const struct control *c);
+const char *orders_broken(const struct control *c);
+/* The change's new side is no value of its place in a plan for this fleet; NULL: it is. */
+const char *change_broken(const struct fleet *f, const struct change *ch);
+
 /* What the incident is about is of its kind and exists in the fleet: others index by it. */
 bool incident_fits(const struct fleet *f, const struct incident *n);
 

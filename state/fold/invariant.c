@@ -27,10 +27,9 @@ static bool slot_valid(const struct fleet *f, uint16_t service, uint16_t view, c
            s->address < n->address_count;
 }
 
-static const char *answer_broken(const struct fleet *f, const struct plan *p, uint16_t service,
+static const char *answer_broken(const struct fleet *f, const struct answer *a, uint16_t service,
                                  uint16_t view)
 {
-    const struct answer *a = plan_answer(p, service, view);
     uint32_t used = 0;
     if (a->count > f->views[view].slots) {
         return "an answer has more slots than its view";
@@ -54,10 +53,9 @@ static const char *answer_broken(const struct fleet *f, const struct plan *p, ui
     return empty ? "an answer is empty" : NULL;
 }
 
-static const char *hops_broken(const struct fleet *f, const struct plan *p, uint16_t from,
+static const char *hops_broken(const struct fleet *f, const struct hops *h, uint16_t from,
                                uint16_t to)
 {
-    const struct hops *h = plan_hops(p, from, to);
     for (uint8_t i = 0; i < h->count; i++) {
         if (from == to || h->links[i] >= f->link_count ||
             link_end_at(&f->links[h->links[i]], from) < 0) {
@@ -82,18 +80,39 @@ const char *plan_broken(const struct fleet *f, const struct plan *p)
     const char *broken = NULL;
     for (uint16_t s = 0; s < f->service_count && broken == NULL; s++) {
         for (uint16_t v = 0; v < f->view_count && broken == NULL; v++) {
-            broken = answer_broken(f, p, s, v);
+            broken = answer_broken(f, plan_answer(p, s, v), s, v);
         }
     }
     for (uint16_t a = 0; a < f->idc_count && broken == NULL; a++) {
         for (uint16_t b = 0; b < f->idc_count && broken == NULL; b++) {
-            broken = hops_broken(f, p, a, b);
+            broken = hops_broken(f, plan_hops(p, a, b), a, b);
         }
     }
     for (uint32_t i = 0; i < (uint32_t)p->region_count * p->service_count && broken == NULL; i++) {
         broken = p->tier_limits[i] > FLEET_MAX_TIER ? "a tier limit is out of range" : NULL;
     }
     return broken;
+}
+
+const char *change_broken(const struct fleet *f, const struct change *ch)
+{
+    static const char no_place[] = "a change is about no place of the plan";
+    switch (ch->kind) {
+    case CHANGE_ANSWER:
+        return ch->a < f->service_count && ch->b < f->view_count
+                   ? answer_broken(f, &ch->answer.to, ch->a, ch->b)
+                   : no_place;
+    case CHANGE_HOPS:
+        return ch->a < f->idc_count && ch->b < f->idc_count
+                   ? hops_broken(f, &ch->hops.to, ch->a, ch->b)
+                   : no_place;
+    case CHANGE_RELEASED: return ch->a < f->link_count && ch->b <= 1 ? NULL : no_place;
+    case CHANGE_TIER:
+        return ch->a < f->region_count && ch->b < f->service_count && ch->tier.to <= FLEET_MAX_TIER
+                   ? NULL
+                   : no_place;
+    }
+    return no_place;
 }
 
 static enum subject_kind subject_of(enum incident_kind kind)
@@ -114,14 +133,8 @@ static enum subject_kind subject_of(enum incident_kind kind)
 
 bool incident_fits(const struct fleet *f, const struct incident *n)
 {
-    const uint16_t counts[] = {
-        [SUBJECT_LINK] = f->link_count,       [SUBJECT_CONDUIT] = f->conduit_count,
-        [SUBJECT_CARRIER] = f->carrier_count, [SUBJECT_IDC] = f->idc_count,
-        [SUBJECT_SERVICE] = f->service_count, [SUBJECT_OBSERVER] = f->idc_count,
-        [SUBJECT_REGION] = f->region_count,
-    };
     const struct subject *s = &n->subject;
-    return s->kind != 0 && s->kind == subject_of(n->kind) && s->a < counts[s->kind] &&
+    return s->kind != 0 && s->kind == subject_of(n->kind) && subject_exists(f, s) &&
            s->b < f->idc_count;
 }
 
@@ -166,5 +179,6 @@ const char *control_broken(const struct control *c)
         return "the plan does not match its digest";
     }
     const char *broken = plan_broken(c->fleet, &c->plan);
-    return broken != NULL ? broken : incidents_broken(c);
+    broken = broken != NULL ? broken : incidents_broken(c);
+    return broken != NULL ? broken : orders_broken(c);
 }

@@ -126,58 +126,53 @@ int plan_diff(const struct plan *from, const struct plan *to, struct change *cha
     return l.full ? ERR_FULL : (int)l.count;
 }
 
-static int apply_one(struct plan *p, const struct change *ch)
+bool plan_has(const struct plan *p, const struct change *ch)
 {
     switch (ch->kind) {
     case CHANGE_ANSWER:
-        if (ch->a >= p->service_count || ch->b >= p->view_count ||
-            !answer_equal(plan_answer(p, ch->a, ch->b), &ch->answer.from)) {
-            return ERR_INVARIANT;
-        }
-        *plan_answer(p, ch->a, ch->b) = answer_clean(&ch->answer.to);
-        return OK;
+        return ch->a < p->service_count && ch->b < p->view_count &&
+               answer_equal(plan_answer(p, ch->a, ch->b), &ch->answer.from);
     case CHANGE_HOPS:
-        if (ch->a >= p->idc_count || ch->b >= p->idc_count ||
-            !hops_equal(plan_hops(p, ch->a, ch->b), &ch->hops.from)) {
-            return ERR_INVARIANT;
-        }
-        *plan_hops(p, ch->a, ch->b) = hops_clean(&ch->hops.to);
-        return OK;
+        return ch->a < p->idc_count && ch->b < p->idc_count &&
+               hops_equal(plan_hops(p, ch->a, ch->b), &ch->hops.from);
     case CHANGE_RELEASED:
-        if (ch->a >= p->link_count || ch->b > 1 ||
-            *plan_released(p, ch->a, (uint8_t)ch->b) != ch->released.from) {
-            return ERR_INVARIANT;
-        }
-        *plan_released(p, ch->a, (uint8_t)ch->b) = ch->released.to;
-        return OK;
+        return ch->a < p->link_count && ch->b <= 1 &&
+               *plan_released(p, ch->a, (uint8_t)ch->b) == ch->released.from;
     case CHANGE_TIER:
-        if (ch->a >= p->region_count || ch->b >= p->service_count ||
-            *plan_tier_limit(p, ch->a, ch->b) != ch->tier.from) {
-            return ERR_INVARIANT;
-        }
-        *plan_tier_limit(p, ch->a, ch->b) = ch->tier.to;
-        return OK;
+        return ch->a < p->region_count && ch->b < p->service_count &&
+               *plan_tier_limit(p, ch->a, ch->b) == ch->tier.from;
     }
-    return ERR_INVARIANT;
+    return false;
 }
 
-/* In the order of plan_diff, and not about the same thing. */
-static bool follows(const struct change *before, const struct change *ch)
+static void put(struct plan *p, const struct change *ch)
 {
-    if (ch->kind != before->kind) {
-        return ch->kind > before->kind;
+    switch (ch->kind) {
+    case CHANGE_ANSWER: *plan_answer(p, ch->a, ch->b) = answer_clean(&ch->answer.to); return;
+    case CHANGE_HOPS: *plan_hops(p, ch->a, ch->b) = hops_clean(&ch->hops.to); return;
+    case CHANGE_RELEASED: *plan_released(p, ch->a, (uint8_t)ch->b) = ch->released.to; return;
+    case CHANGE_TIER: *plan_tier_limit(p, ch->a, ch->b) = ch->tier.to; return;
     }
-    return ch->a != before->a ? ch->a > before->a : ch->b > before->b;
+}
+
+int change_compare(const struct change *a, const struct change *b)
+{
+    if (a->kind != b->kind) {
+        return a->kind < b->kind ? -1 : 1;
+    }
+    return a->a != b->a ? (int)a->a - (int)b->a : (int)a->b - (int)b->b;
 }
 
 int plan_apply(struct plan *p, const struct change *changes, uint32_t count)
 {
-    int status = OK;
-    for (uint32_t i = 0; i < count && status == OK; i++) {
-        bool ordered = i == 0 || follows(&changes[i - 1], &changes[i]);
-        status = ordered ? apply_one(p, &changes[i]) : ERR_INVARIANT;
+    for (uint32_t i = 0; i < count; i++) {
+        bool ordered = i == 0 || change_compare(&changes[i - 1], &changes[i]) < 0;
+        if (!ordered || !plan_has(p, &changes[i])) {
+            return ERR_INVARIANT;
+        }
+        put(p, &changes[i]);
     }
-    return status;
+    return OK;
 }
 
 static void invert_one(struct change *ch)

@@ -3,10 +3,9 @@
 #ifndef SPILLWAY_MODEL_CONTROL_H
 #define SPILLWAY_MODEL_CONTROL_H
 
-#include "model/record.h"
+#include "model/order.h"
 
 enum {
-    CONTROL_MAX_HOLDS = 32,
     CONTROL_MAX_REQUESTS = 256, /* newest request ids, for "once per request id" */
 };
 
@@ -33,13 +32,6 @@ struct actuation_state {
     int32_t status;      /* newest outcome, of the error table */
     uint64_t status_generation;
     struct logtime at;
-};
-
-struct hold {
-    uint32_t id;
-    struct subject subject;
-    char identity[RECORD_TEXT_SIZE];
-    char reason[RECORD_TEXT_SIZE];
 };
 
 struct request_state {
@@ -79,14 +71,18 @@ struct control {
     uint32_t next_incident;
     uint32_t incident_count;
     struct incident incidents[INCIDENT_MAX]; /* open ones, by id; a closed one leaves */
-    uint32_t hold_count;
-    struct hold holds[CONTROL_MAX_HOLDS];
-    struct logtime last_restore; /* of the newest RESTORE or PROMOTE step */
+    uint32_t next_order;
+    uint32_t order_count;
+    struct order orders[ORDER_MAX]; /* in force, or ended and not home yet; by id */
+    struct logtime last_restore;    /* of the newest SHIFT, RESTORE or PROMOTE step */
 
     uint32_t request_next; /* ring position */
     struct request_state requests[CONTROL_MAX_REQUESTS];
 
     /* Arrays sized from the fleet. */
+    uint32_t fixed_count;
+    struct fixed *fixed; /* [record_max_changes()] of orders to undo, by place, each place once */
+    struct digest fixed_digest;
     struct writer_state *writers;     /* [idc] */
     struct alive_state *alive;        /* [idc] */
     uint32_t *link_downs;             /* [link * 2 + end]: highest number told by STEP */

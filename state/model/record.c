@@ -1,5 +1,13 @@
-/* record.c: names of record kinds, guards, purposes and actuators. */
+/* record.c: names of record kinds, guards, purposes, commands and actuators. */
 #include "model/record.h"
+
+uint32_t record_max_changes(const struct fleet *f)
+{
+    uint64_t n = (uint64_t)f->service_count * f->view_count +
+                 (uint64_t)f->idc_count * f->idc_count + (uint64_t)2 * f->link_count +
+                 (uint64_t)f->region_count * f->service_count;
+    return n < RECORD_MAX_CHANGES ? (uint32_t)n : RECORD_MAX_CHANGES;
+}
 
 const char *record_kind_name(enum record_kind k)
 {
@@ -29,7 +37,8 @@ const char *guard_name(enum guard g)
     case GUARD_CAPACITY: return "capacity";
     case GUARD_DRAIN_BUDGET: return "drain-budget";
     case GUARD_RESTORE: return "restore";
-    case GUARD_HOLD: return "hold";
+    case GUARD_PIN: return "pin";
+    case GUARD_FREEZE: return "freeze";
     }
     return "?";
 }
@@ -50,13 +59,29 @@ const char *decide_purpose_name(enum decide_purpose p)
     return "?";
 }
 
+const char *operator_command_name(enum operator_command c)
+{
+    switch (c) {
+    case OPERATOR_APPROVE: return "approve";
+    case OPERATOR_RELEASE: return "release";
+    case OPERATOR_SKIP: return "skip";
+    case OPERATOR_DRAIN: return "drain";
+    case OPERATOR_UNDRAIN: return "undrain";
+    case OPERATOR_DEMOTE: return "demote";
+    case OPERATOR_PROMOTE: return "promote";
+    case OPERATOR_PIN: return "pin";
+    case OPERATOR_FREEZE: return "freeze";
+    case OPERATOR_UNDO: return "undo";
+    }
+    return "?";
+}
+
 const char *actuator_name(enum actuator a)
 {
     switch (a) {
     case ACTUATOR_DNS: return "dns";
     case ACTUATOR_ROUTES: return "routes";
     case ACTUATOR_FEATURES: return "features";
-    case ACTUATOR_INJECT: return "inject";
     }
     return "?";
 }

@@ -59,7 +59,9 @@ enum guard {
     GUARD_CAPACITY,       /* law 6: no plan over capacity while a tier is left to shed */
     GUARD_DRAIN_BUDGET,   /* policy.max_drained_idcs */
     GUARD_RESTORE,        /* law 7: approval, hold-down, step size, step interval */
-    GUARD_HOLD,           /* a hold or freeze covers it */
+    GUARD_PIN,            /* a person's order keeps it: pinned, or undone */
+    GUARD_FREEZE,         /* a person's freeze is on the plan */
+    GUARD_LAST = GUARD_FREEZE
 };
 
 struct guard_result {
@@ -73,12 +75,12 @@ enum decide_purpose {
     DECIDE_NOTE = 1, /* an incident changed, the plan did not: no generation */
     DECIDE_RESCUE,   /* away from a dead source, with the demotions it needs (law 6) */
     DECIDE_SHED,     /* demotion before a planned shift, or against overload */
-    DECIDE_SHIFT,    /* planned shift, after its demotion was verified */
-    DECIDE_RESTORE,  /* slots back, one step */
-    DECIDE_PROMOTE,  /* features back, one step */
-    DECIDE_ROUTES,   /* next hops and releases */
-    DECIDE_CONFIRM,  /* an earlier decision, read back late or found without a STEP, is confirmed */
-    DECIDE_REVERT,   /* ... or taken back */
+    DECIDE_SHIFT,   /* planned shift away from a drain, one step, after its demotion was verified */
+    DECIDE_RESTORE, /* slots back, one step */
+    DECIDE_PROMOTE, /* features back, one step */
+    DECIDE_ROUTES,  /* next hops and releases */
+    DECIDE_CONFIRM, /* an earlier decision, read back late or found without a STEP, is confirmed */
+    DECIDE_REVERT,  /* ... or taken back */
 };
 
 /* An incident after this decision. */
@@ -94,12 +96,24 @@ struct decide {
         *incidents; /* new state of each incident that changes; offsets 0, the fold sets them */
     struct change *changes; /* its inverse: changes_invert() */
     uint64_t concerns;      /* CONFIRM, REVERT: offset of that decision; else 0 */
+    uint32_t order; /* REVERT: the UNDO that it carries out; NOTE: the ended order that is home;
+                       SHED, SHIFT: the newest DRAIN or DEMOTE it follows; else 0 */
 };
 
+/* What each takes beside identity and reason. Those that give an order (model/order.h) may have a
+ * time to live. */
 enum operator_command {
-    OPERATOR_APPROVE = 1, /* incident */
-    OPERATOR_RELEASE,     /* hold */
-    OPERATOR_SKIP,        /* offset */
+    OPERATOR_APPROVE = 1, /* argument: incident */
+    OPERATOR_RELEASE,     /* argument: order */
+    OPERATOR_SKIP,        /* argument: offset */
+    OPERATOR_DRAIN,       /* subject: IDC, service at an IDC, or entrance */
+    OPERATOR_UNDRAIN,     /* subject of a drain */
+    OPERATOR_DEMOTE,      /* subject: features; tier: the lowest that goes off */
+    OPERATOR_PROMOTE,     /* subject of a demotion */
+    OPERATOR_PIN,         /* subject: like DRAIN, or region */
+    OPERATOR_FREEZE,
+    OPERATOR_UNDO, /* argument: offset of a decision; changes: its inverse, as far as it stood */
+    OPERATOR_LAST = OPERATOR_UNDO
 };
 
 struct operator_record {
@@ -108,9 +122,14 @@ struct operator_record {
     char reason[RECORD_TEXT_SIZE];
     enum operator_command command;
     uint64_t argument;
+    struct subject subject;
+    uint8_t tier;
+    int64_t ttl_us; /* 0: for ever */
+    uint32_t change_count;
+    struct change *changes;
 };
 
-enum actuator { ACTUATOR_DNS = 1, ACTUATOR_ROUTES, ACTUATOR_FEATURES, ACTUATOR_INJECT };
+enum actuator { ACTUATOR_DNS = 1, ACTUATOR_ROUTES, ACTUATOR_FEATURES };
 enum step_kind { STEP_OUTCOME = 1, STEP_LINK_DOWN, STEP_ALIVE };
 
 struct step {
@@ -182,7 +201,10 @@ struct record {
     };
 };
 
+/* Most changes that a record about this fleet carries: one for each place of a plan. */
+uint32_t record_max_changes(const struct fleet *f);
 const char *record_kind_name(enum record_kind k);
+const char *operator_command_name(enum operator_command c); /* "drain", ... */
 const char *guard_name(enum guard g);
 const char *decide_purpose_name(enum decide_purpose p);
 const char *actuator_name(enum actuator a);

@@ -71,6 +71,8 @@ const char *subject_kind_name(enum subject_kind k)
     case SUBJECT_SERVICE: return "service";
     case SUBJECT_OBSERVER: return "observer";
     case SUBJECT_REGION: return "region";
+    case SUBJECT_ENTRANCE: return "entrance";
+    case SUBJECT_FEATURES: return "features";
     }
     return "?";
 }
@@ -93,7 +95,7 @@ static void enum_codec(struct codec *c, uint8_t *v, unsigned last)
 void subject_codec(struct codec *c, struct subject *s)
 {
     uint8_t kind = (uint8_t)s->kind;
-    enum_codec(c, &kind, SUBJECT_REGION);
+    enum_codec(c, &kind, SUBJECT_LAST);
     s->kind = (enum subject_kind)kind;
     codec_u16(c, &s->a);
     codec_u16(c, &s->b);

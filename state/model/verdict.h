@@ -18,6 +18,9 @@ enum subject_kind {
     SUBJECT_SERVICE,  /* a: service, b: idc */
     SUBJECT_OBSERVER, /* a: idc */
     SUBJECT_REGION,   /* a: region */
+    SUBJECT_ENTRANCE, /* a: entrance */
+    SUBJECT_FEATURES, /* a: region, b: service: its features there */
+    SUBJECT_LAST = SUBJECT_FEATURES
 };
 
 struct subject {

@@ -2,6 +2,8 @@
  * fleet. */
 #include "wire/check.h"
 
+#include "model/order.h"
+
 #include <string.h>
 
 /* Length of the UTF-8 character at at, or 0 when it is malformed or a control character. */
@@ -54,12 +56,13 @@ static bool subject_is_sound(const struct subject *s)
         [SUBJECT_LINK] = FLEET_MAX_LINKS,       [SUBJECT_CONDUIT] = FLEET_MAX_CONDUITS,
         [SUBJECT_CARRIER] = FLEET_MAX_CARRIERS, [SUBJECT_IDC] = FLEET_MAX_IDCS,
         [SUBJECT_SERVICE] = FLEET_MAX_SERVICES, [SUBJECT_OBSERVER] = FLEET_MAX_IDCS,
-        [SUBJECT_REGION] = FLEET_MAX_REGIONS,
+        [SUBJECT_REGION] = FLEET_MAX_REGIONS,   [SUBJECT_ENTRANCE] = FLEET_MAX_ENTRANCES,
+        [SUBJECT_FEATURES] = FLEET_MAX_REGIONS,
     };
     if ((unsigned)s->kind == 0) {
         return true;
     }
-    return (unsigned)s->kind <= SUBJECT_REGION && s->a < most[s->kind] && s->b < FLEET_MAX_IDCS;
+    return (unsigned)s->kind <= SUBJECT_LAST && s->a < most[s->kind] && s->b < FLEET_MAX_IDCS;
 }
 
 static int check_counts(const struct decide *d)
@@ -85,7 +88,7 @@ static int check_decide(const struct decide *d)
     for (uint32_t i = 0; ok && i < d->guard_count; i++) {
         const struct guard_result *g = &d->guards[i];
         ok =
-            g->guard >= GUARD_NEVER_LAST && g->guard <= GUARD_HOLD && subject_is_sound(&g->subject);
+            g->guard >= GUARD_NEVER_LAST && g->guard <= GUARD_LAST && subject_is_sound(&g->subject);
     }
     for (uint32_t i = 0; ok && i < d->incident_count; i++) {
         const struct incident *n = &d->incidents[i];
@@ -98,10 +101,15 @@ static int check_decide(const struct decide *d)
 
 static int check_operator(const struct operator_record *o)
 {
-    if (o->command < OPERATOR_APPROVE || o->command > OPERATOR_SKIP) {
+    if (o->command < OPERATOR_APPROVE || o->command > OPERATOR_LAST) {
         return ERR_VERSION;
     }
-    return field_is_clean(o->identity) && field_is_clean(o->reason) ? OK : ERR_INVALID;
+    if (o->change_count > RECORD_MAX_CHANGES) {
+        return ERR_TOO_LARGE;
+    }
+    bool sound = subject_is_sound(&o->subject) && o->tier <= FLEET_MAX_TIER && o->ttl_us >= 0 &&
+                 o->ttl_us <= ORDER_TTL_MAX_US;
+    return sound && field_is_clean(o->identity) && field_is_clean(o->reason) ? OK : ERR_INVALID;
 }
 
 static int check_step(const struct step *s)

@@ -41,6 +41,18 @@ static size_t plan_size(const struct fleet *f)
            (size_t)f->region_count * f->service_count;
 }
 
+/* A change of every place of a plan, with its order or without. */
+static size_t changes_size(const struct fleet *f)
+{
+    static const size_t change = 8 + 4; /* kind, a, b; order */
+    size_t answers = f->service_count * (f->view_count * change + 2 * answers_size(f));
+    size_t hops = (size_t)f->idc_count * f->idc_count * (change + 2 * hops_size);
+    size_t others = (2 * (size_t)f->link_count + (size_t)f->region_count * f->service_count) *
+                    (change + 2 * sizeof(uint32_t));
+    return min_size(answers + hops + others,
+                    RECORD_MAX_CHANGES * (change + 2 * answer_size(FLEET_MAX_SLOTS)));
+}
+
 /* Canonical control state, the fleet included. Entry sizes are those of the structures in memory,
  * which are never smaller than their canonical forms plus counts. */
 static size_t control_size(const struct fleet *f)
@@ -49,23 +61,17 @@ static size_t control_size(const struct fleet *f)
                      2 * sizeof(struct actuation_state);
     return sizeof(struct control) + 4096 + fleet_encoded_size(f) + plan_size(f) +
            f->idc_count * per_idc + 2 * (size_t)f->link_count * sizeof(uint32_t) +
-           f->dns_server_count * sizeof(struct actuation_state);
+           f->dns_server_count * sizeof(struct actuation_state) + changes_size(f);
 }
 
 static size_t decide_size(const struct fleet *f)
 {
-    static const size_t change = 8; /* kind, a, b */
     size_t evidence = f->idc_count * (3 + VARINT + VARINT);
     size_t verdicts = (size_t)f->link_count + f->conduit_count + f->carrier_count +
                       2 * f->idc_count + (size_t)f->service_count * f->idc_count + f->region_count;
-    size_t answers = f->service_count * (f->view_count * change + 2 * answers_size(f));
-    size_t hops = (size_t)f->idc_count * f->idc_count * (change + 2 * hops_size);
-    size_t others = (2 * (size_t)f->link_count + (size_t)f->region_count * f->service_count) *
-                    (change + 2 * sizeof(uint32_t));
     return DIGEST + evidence + min_size(verdicts, RECORD_MAX_VERDICTS) * (8 + 6 * VARINT) +
-           RECORD_MAX_GUARDS * 10 + INCIDENT_MAX * sizeof(struct incident) +
-           min_size(answers + hops + others,
-                    RECORD_MAX_CHANGES * (change + 2 * answer_size(FLEET_MAX_SLOTS)));
+           RECORD_MAX_GUARDS * 10 + INCIDENT_MAX * sizeof(struct incident) + TEXTS +
+           changes_size(f); /* and so the OPERATOR that undoes it */
 }
 
 /* A rescue must fit into one DECIDE: every answer, release and tier limit at once. Hops alone may

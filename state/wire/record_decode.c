@@ -128,7 +128,7 @@ static int decode_evidence(const Spillway__DecideWire *w, struct arena *a, struc
 /* An enum's value beyond its range stays beyond it, for record_check() to find. */
 static int take_subject(uint32_t kind, uint32_t a, uint32_t b, struct subject *to)
 {
-    if (kind > SUBJECT_REGION || !fits16(a) || !fits16(b)) {
+    if (kind > SUBJECT_LAST || !fits16(a) || !fits16(b)) {
         return ERR_INVALID;
     }
     *to = (struct subject){.kind = (enum subject_kind)kind, .a = (uint16_t)a, .b = (uint16_t)b};
@@ -170,7 +170,7 @@ static int decode_guards(const Spillway__DecideWire *w, struct arena *a, struct 
     d->guard_count = (uint32_t)n;
     for (size_t i = 0; status == OK && i < n; i++) {
         struct guard_result *g = &d->guards[i];
-        if (w->guard[i] > GUARD_HOLD) {
+        if (w->guard[i] > GUARD_LAST) {
             return ERR_INVALID;
         }
         g->guard = (enum guard)w->guard[i];
@@ -197,21 +197,21 @@ static int decode_incidents(const Spillway__DecideWire *w, struct arena *a, stru
     return codec_finish(&c);
 }
 
-static int decode_changes(const Spillway__DecideWire *w, struct arena *a, struct decide *d)
+static int decode_changes(const ProtobufCBinaryData *data, uint32_t count, struct arena *a,
+                          struct change **ret_changes)
 {
     void *array = NULL;
-    bool room = w->change_count <= w->changes.len / MIN_CHANGE;
-    int status =
-        take_list(a, w->change_count, RECORD_MAX_CHANGES, room, sizeof(*d->changes), &array);
+    bool room = count <= data->len / MIN_CHANGE;
+    int status = take_list(a, count, RECORD_MAX_CHANGES, room, sizeof(struct change), &array);
     if (status != OK) {
         return status;
     }
-    d->changes = array;
-    d->change_count = w->change_count;
-    struct codec c = codec_reader(w->changes.data, w->changes.len, NULL);
-    for (uint32_t i = 0; i < d->change_count && c.status == OK; i++) {
-        change_codec(&c, &d->changes[i]);
+    struct change *changes = array;
+    struct codec c = codec_reader(data->data, data->len, NULL);
+    for (uint32_t i = 0; i < count && c.status == OK; i++) {
+        change_codec(&c, &changes[i]);
     }
+    *ret_changes = changes;
     return codec_finish(&c);
 }
 
@@ -223,12 +223,15 @@ static int decode_decide(const Spillway__DecideWire *w, struct arena *a, struct 
     d->purpose = (enum decide_purpose)w->purpose;
     d->generation = w->generation;
     d->concerns = w->concerns;
+    d->order = w->order;
+    d->change_count = w->change_count;
     int status = take_digest(&w->plan_digest, &d->plan_digest);
     also(&status, status == OK ? decode_evidence(w, a, d) : status);
     also(&status, status == OK ? decode_verdicts(w, a, d) : status);
     also(&status, status == OK ? decode_guards(w, a, d) : status);
     also(&status, status == OK ? decode_incidents(w, a, d) : status);
-    also(&status, status == OK ? decode_changes(w, a, d) : status);
+    also(&status,
+         status == OK ? decode_changes(&w->changes, w->change_count, a, &d->changes) : status);
     return status;
 }
 
@@ -281,16 +284,26 @@ static int decode_genesis(const Spillway__GenesisWire *w, struct arena *a, struc
     return status;
 }
 
-static int decode_operator(const Spillway__OperatorWire *w, struct operator_record *o)
+static int decode_operator(const Spillway__OperatorWire *w, struct arena *a,
+                           struct operator_record *o)
 {
-    if (w->command > OPERATOR_SKIP) {
+    if (w->command > OPERATOR_LAST) {
         return ERR_VERSION;
+    }
+    if (w->tier > FLEET_MAX_TIER) {
+        return ERR_INVALID;
     }
     o->command = (enum operator_command)w->command;
     o->argument = w->argument;
-    int status = take_exact(&w->request, o->request.bytes, sizeof(o->request.bytes));
+    o->tier = (uint8_t)w->tier;
+    o->ttl_us = w->ttl_us;
+    o->change_count = w->change_count;
+    int status = take_subject(w->subject_kind, w->subject_a, w->subject_b, &o->subject);
+    also(&status, take_exact(&w->request, o->request.bytes, sizeof(o->request.bytes)));
     also(&status, take_text(&w->identity, o->identity));
     also(&status, take_text(&w->reason, o->reason));
+    also(&status,
+         status == OK ? decode_changes(&w->changes, w->change_count, a, &o->changes) : status);
     return status;
 }
 
@@ -317,7 +330,7 @@ static int decode_body(const Spillway__RecordWire *w, struct arena *a, struct re
         r->heartbeat.snapshot = w->heartbeat->snapshot;
         return take_digest(&w->heartbeat->control_digest, &r->heartbeat.control);
     case RECORD_DECIDE: return decode_decide(w->decide, a, &r->decide);
-    case RECORD_OPERATOR: return decode_operator(w->operator_, &r->operator);
+    case RECORD_OPERATOR: return decode_operator(w->operator_, a, &r->operator);
     case RECORD_FLEET: return decode_fleet(w->fleet, a, r);
     case RECORD_STEP: return decode_step(w->step, &r->step);
     case RECORD_SNAPSHOT: return take_bytes(&w->snapshot->control, a, &r->snapshot.control);

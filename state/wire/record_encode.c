@@ -64,10 +64,10 @@ static void incidents_codec(struct codec *c, struct incident *incidents, uint32_
     }
 }
 
-static size_t changes_size(const struct decide *d)
+static size_t changes_size(struct change *changes, uint32_t count)
 {
     struct codec c = codec_measure();
-    changes_codec(&c, d->changes, d->change_count);
+    changes_codec(&c, changes, count);
     return c.pos;
 }
 
@@ -80,6 +80,9 @@ static size_t incidents_size(const struct decide *d)
 
 static size_t scratch_size(const struct record *r)
 {
+    if (r->kind == RECORD_OPERATOR) {
+        return changes_size(r->operator.changes, r->operator.change_count) + 16;
+    }
     if (r->kind != RECORD_DECIDE) {
         return 256; /* a fence */
     }
@@ -88,7 +91,8 @@ static size_t scratch_size(const struct record *r)
     size_t verdict = 5 * sizeof(uint32_t) + 5 * sizeof(uint64_t) + sizeof(int64_t);
     size_t guard = 4 * sizeof(uint32_t) + sizeof(protobuf_c_boolean);
     return d->evidence_count * evidence + d->verdict_count * verdict + d->guard_count * guard +
-           changes_size(d) + incidents_size(d) + 32 * 16; /* alignment of each piece */
+           changes_size(d->changes, d->change_count) + incidents_size(d) +
+           32 * 16; /* alignment of each piece */
 }
 
 static void encode_evidence(Spillway__DecideWire *w, const struct decide *d, struct arena *a)
@@ -149,6 +153,16 @@ static void encode_guards(Spillway__DecideWire *w, const struct decide *d, struc
     }
 }
 
+static int encode_changes(struct change *changes, uint32_t count, struct arena *a,
+                          ProtobufCBinaryData *to)
+{
+    size_t size = changes_size(changes, count);
+    struct codec c = codec_writer(column(a, size, 1), size);
+    changes_codec(&c, changes, count);
+    *to = data_of(c.at, c.pos);
+    return codec_finish(&c);
+}
+
 static int encode_decide(Spillway__DecideWire *w, const struct decide *d, struct arena *a)
 {
     spillway__decide_wire__init(w);
@@ -156,6 +170,7 @@ static int encode_decide(Spillway__DecideWire *w, const struct decide *d, struct
     w->generation = d->generation;
     w->plan_digest = digest_of(&d->plan_digest);
     w->concerns = d->concerns;
+    w->order = d->order;
     encode_evidence(w, d, a);
     encode_verdicts(w, d, a);
     encode_guards(w, d, a);
@@ -166,11 +181,7 @@ static int encode_decide(Spillway__DecideWire *w, const struct decide *d, struct
     incidents_codec(&c, d->incidents, d->incident_count);
     w->incidents = data_of(c.at, c.pos);
     int status = codec_finish(&c);
-    size = changes_size(d);
-    c = codec_writer(column(a, size, 1), size);
-    changes_codec(&c, d->changes, d->change_count);
-    w->changes = data_of(c.at, c.pos);
-    return status != OK ? status : codec_finish(&c);
+    return status != OK ? status : encode_changes(d->changes, d->change_count, a, &w->changes);
 }
 
 static int encode_step(Spillway__StepWire *w, const struct step *s, struct arena *a)
@@ -215,7 +226,8 @@ static void encode_genesis(Spillway__GenesisWire *w, const struct record *r)
     w->reason = text_of(r->genesis.reason);
 }
 
-static void encode_operator(Spillway__OperatorWire *w, const struct operator_record *o)
+static int encode_operator(Spillway__OperatorWire *w, const struct operator_record *o,
+                           struct arena *a)
 {
     spillway__operator_wire__init(w);
     w->request = data_of(o->request.bytes, sizeof(o->request.bytes));
@@ -223,6 +235,13 @@ static void encode_operator(Spillway__OperatorWire *w, const struct operator_rec
     w->reason = text_of(o->reason);
     w->command = o->command;
     w->argument = o->argument;
+    w->subject_kind = o->subject.kind;
+    w->subject_a = o->subject.a;
+    w->subject_b = o->subject.b;
+    w->tier = o->tier;
+    w->ttl_us = o->ttl_us;
+    w->change_count = o->change_count;
+    return encode_changes(o->changes, o->change_count, a, &w->changes);
 }
 
 static void encode_fleet(Spillway__FleetWire *w, const struct record *r)
@@ -263,7 +282,7 @@ static int encode_body(const struct record *r, Spillway__RecordWire *w, union bo
         w->decide = &b->decide;
         break;
     case RECORD_OPERATOR:
-        encode_operator(&b->operator, & r->operator);
+        status = encode_operator(&b->operator, & r->operator, a);
         w->operator_ = &b->operator;
         break;
     case RECORD_FLEET:

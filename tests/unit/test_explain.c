@@ -66,7 +66,7 @@ START_TEST(a_rescue)
         "  service ledger at beijing: not moved: it keeps state, and moving its users could lose "
         "data; a person decides (guard stateful)\n"
         "Guards passed: never-last, last-idc, core, quorum, cold-start, capacity, drain-budget, "
-        "restore and hold\n"
+        "restore, pin and freeze\n"
         "Undo:\n"
         "  spillway approve 1 --reason TEXT brings it back in steps, once it is up and has held\n"
         "  spillway explain 2 tells this again; what each change replaced stands above\n",
@@ -92,7 +92,7 @@ START_TEST(a_cut)
            "  routes from shenzhen to beijing: beijing-shenzhen\n"
            "  routes from shenzhen to shanghai: shanghai-shenzhen\n"
            "Guards passed: never-last, last-idc, core, quorum, cold-start, stateful, capacity, "
-           "drain-budget, restore and hold\n"
+           "drain-budget, restore, pin and freeze\n"
            "Undo:\n"
            "  by itself, step by step, when what broke is up and has held\n"
            "  spillway explain 2 tells this again; what each change replaced stands above\n",

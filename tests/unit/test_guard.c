@@ -93,7 +93,7 @@ START_TEST(an_unchanged_plan_passes)
     struct bench b;
     begin(&b);
     guard_check(&b.o, DECIDE_NOTE, &b.load, &b.to, &b.log);
-    for (unsigned g = GUARD_NEVER_LAST; g <= GUARD_HOLD; g++) {
+    for (unsigned g = GUARD_NEVER_LAST; g <= GUARD_LAST; g++) {
         ck_assert(passed(&b, (enum guard)g));
     }
     done(&b);
@@ -254,7 +254,7 @@ START_TEST(restore_to_a_newcomer)
 }
 END_TEST
 
-START_TEST(a_hold_stops)
+START_TEST(a_pin_stops)
 {
     struct bench b;
     begin(&b);
@@ -263,10 +263,11 @@ START_TEST(a_hold_stops)
         b.cases.at[i].state = INCIDENT_RECOVERING;
     }
     outlook_fill(&b.o, &b.cases);
-    b.w->control.hold_count = 1;
-    b.w->control.holds[0].subject = (struct subject){SUBJECT_IDC, 0, 0};
+    b.w->control.order_count = 1;
+    b.w->control.orders[0].kind = ORDER_PIN;
+    b.w->control.orders[0].subject = (struct subject){SUBJECT_IDC, 0, 0};
     move(&b, WEB, 0, WEB_BEIJING, 2);
-    expect_stopped(&b, DECIDE_RESTORE, GUARD_HOLD);
+    expect_stopped(&b, DECIDE_RESTORE, GUARD_PIN);
     done(&b);
 }
 END_TEST
@@ -309,7 +310,7 @@ int main(void)
     tcase_add_test(t, restore_without_approval);
     tcase_add_test(t, restore_step_and_interval);
     tcase_add_test(t, restore_to_a_newcomer);
-    tcase_add_test(t, a_hold_stops);
+    tcase_add_test(t, a_pin_stops);
     tcase_add_test(t, last_idc_and_budget);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);

@@ -45,7 +45,7 @@ static struct bytes blob(struct rng *r, struct arena *a)
 
 static struct subject subject(struct rng *r)
 {
-    return (struct subject){.kind = (enum subject_kind)(1 + rng_below(r, SUBJECT_REGION)),
+    return (struct subject){.kind = (enum subject_kind)(1 + rng_below(r, SUBJECT_LAST)),
                             .a = (uint16_t)rng_below(r, FLEET_MAX_CARRIERS),
                             .b = (uint16_t)rng_below(r, FLEET_MAX_IDCS)};
 }
@@ -143,7 +143,7 @@ static void decide(struct rng *r, struct decide *d, struct arena *a)
         verdict(r, &d->verdicts[i]);
     }
     for (uint32_t i = 0; i < d->guard_count; i++) {
-        d->guards[i].guard = (enum guard)(1 + rng_below(r, GUARD_HOLD));
+        d->guards[i].guard = (enum guard)(1 + rng_below(r, GUARD_LAST));
         d->guards[i].passed = rng_below(r, 2) == 1;
         d->guards[i].subject = d->guards[i].passed ? (struct subject){0} : subject(r);
     }
@@ -153,6 +153,7 @@ static void decide(struct rng *r, struct decide *d, struct arena *a)
     for (uint32_t i = 0; i < d->change_count; i++) {
         change(r, &d->changes[i]);
     }
+    d->order = (uint32_t)rng_next(r);
 }
 
 static void step(struct rng *r, struct step *s)
@@ -183,6 +184,20 @@ static void step(struct rng *r, struct step *s)
     }
 }
 
+static void operator_record(struct rng *r, struct operator_record *o, struct arena *a)
+{
+    o->command = (enum operator_command)(1 + rng_below(r, OPERATOR_LAST));
+    o->argument = rng_next(r);
+    o->subject = subject(r);
+    o->tier = (uint8_t)rng_below(r, FLEET_MAX_TIER + 1);
+    o->ttl_us = (int64_t)rng_below(r, UINT64_C(1) << 40);
+    o->change_count = (uint32_t)rng_below(r, 20);
+    o->changes = room(a, o->change_count, sizeof(*o->changes));
+    for (uint32_t i = 0; i < o->change_count; i++) {
+        change(r, &o->changes[i]);
+    }
+}
+
 static void body(struct rng *r, struct record *rec, struct arena *a)
 {
     switch (rec->kind) {
@@ -208,8 +223,7 @@ static void body(struct rng *r, struct record *rec, struct arena *a)
         fill(r, rec->operator.request.bytes, sizeof(rec->operator.request.bytes));
         text(r, rec->operator.identity);
         text(r, rec->operator.reason);
-        rec->operator.command =(enum operator_command)(1 + rng_below(r, OPERATOR_SKIP));
-        rec->operator.argument = rng_next(r);
+        operator_record(r, &rec->operator, a);
         break;
     case RECORD_FLEET:
         fill(r, rec->fleet.request.bytes, sizeof(rec->fleet.request.bytes));
@@ -292,7 +306,7 @@ struct record sample_largest_decide(const struct fleet *f, struct arena *a)
         d->verdicts[i].held_us = INT64_MIN;
     }
     for (uint32_t i = 0; i < d->guard_count; i++) {
-        d->guards[i] = (struct guard_result){GUARD_HOLD, true, {SUBJECT_LINK, 2047, 319}};
+        d->guards[i] = (struct guard_result){GUARD_LAST, true, {SUBJECT_LINK, 2047, 319}};
     }
     for (uint32_t i = 0; i < d->incident_count; i++) {
         incident(&r, &d->incidents[i]);

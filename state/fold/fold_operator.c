@@ -1,0 +1,91 @@
+/* fold_operator.c: a person's word: whether it counts, and what it does. */
+#include "fold/fold_internal.h"
+
+#include <string.h>
+
+#define REQUEST_LATE_US (60 * US_PER_SEC)
+enum { REQUESTS_PER_SECOND = 5 };
+
+static bool request_seen(const struct control *c, const struct request_id *id)
+{
+    for (uint32_t i = 0; i < CONTROL_MAX_REQUESTS; i++) {
+        if (c->requests[i].offset != 0 &&
+            memcmp(c->requests[i].id.bytes, id->bytes, sizeof id->bytes) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Counts the request in its writer's second of log time. */
+static bool floods(struct control *c, struct writer_state *w)
+{
+    if (logtime_diff_us(c->log_time, w->window) >= US_PER_SEC) {
+        w->window = c->log_time;
+        w->window_requests = 0;
+    }
+    if (w->window_requests >= REQUESTS_PER_SECOND) {
+        return true;
+    }
+    w->window_requests++;
+    return false;
+}
+
+static bool approve(struct control *c, uint64_t id)
+{
+    for (uint32_t i = 0; i < c->incident_count; i++) {
+        if (c->incidents[i].id == id) {
+            c->incidents[i].approved = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum fold_void done(bool well)
+{
+    return well ? FOLD_ACCEPTED : FOLD_REQUEST_REFUSED;
+}
+
+enum fold_void fold_command(struct control *c, const struct operator_record *o, int64_t offset)
+{
+    bool before = o->argument < (uint64_t)offset;
+    switch (o->command) {
+    case OPERATOR_APPROVE: return done(approve(c, o->argument));
+    case OPERATOR_RELEASE: return done(order_end_id(c, o->argument));
+    case OPERATOR_SKIP: return done(before); /* done already, by the halted */
+    case OPERATOR_UNDRAIN: return done(order_end_subject(c, ORDER_DRAIN, &o->subject));
+    case OPERATOR_PROMOTE: return done(order_end_subject(c, ORDER_DEMOTE, &o->subject));
+    case OPERATOR_UNDO: return before ? order_give(c, ORDER_UNDO, o, offset) : FOLD_REQUEST_REFUSED;
+    case OPERATOR_DRAIN:
+    case OPERATOR_DEMOTE:
+    case OPERATOR_PIN:
+    case OPERATOR_FREEZE: return order_give(c, order_of_command(o->command), o, offset);
+    }
+    return FOLD_VERSION;
+}
+
+/* log_time of a record from a replica that does not lead is the log time at its base. */
+enum fold_void fold_operator(struct control *c, const struct record *r, uint16_t idc,
+                             int64_t offset)
+{
+    int64_t late_us = logtime_diff_us(c->log_time, r->log_time);
+    if (request_seen(c, &r->operator.request)) {
+        return FOLD_REQUEST_SEEN;
+    }
+    if (late_us > REQUEST_LATE_US || late_us < 0) {
+        return FOLD_REQUEST_LATE;
+    }
+    if (floods(c, &c->writers[idc])) {
+        return FOLD_REQUEST_FLOOD;
+    }
+    enum fold_void why = fold_command(c, &r->operator, offset);
+    if (why != FOLD_ACCEPTED) {
+        return why;
+    }
+    c->requests[c->request_next] =
+        (struct request_state){.id = r->operator.request, .status = OK, .offset = (uint64_t)offset};
+    c->request_next = (c->request_next + 1) % CONTROL_MAX_REQUESTS;
+    c->decisive = offset;
+    return FOLD_ACCEPTED;
+}
