@@ -82,6 +82,7 @@ const char *actuator_name(enum actuator a)
     case ACTUATOR_DNS: return "dns";
     case ACTUATOR_ROUTES: return "routes";
     case ACTUATOR_FEATURES: return "features";
+    case ACTUATOR_INJECT: return "inject";
     }
     return "?";
 }

@@ -129,7 +129,7 @@ struct operator_record {
     struct change *changes;
 };
 
-enum actuator { ACTUATOR_DNS = 1, ACTUATOR_ROUTES, ACTUATOR_FEATURES };
+enum actuator { ACTUATOR_DNS = 1, ACTUATOR_ROUTES, ACTUATOR_FEATURES, ACTUATOR_INJECT };
 enum step_kind { STEP_OUTCOME = 1, STEP_LINK_DOWN, STEP_ALIVE };
 
 struct step {
