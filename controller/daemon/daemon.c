@@ -281,6 +281,7 @@ int daemon_run(struct daemon *d)
 {
     d->started = mono_now();
     d->idc = FLEET_NONE;
+    d->doubted = (struct mono){INT64_MIN / 2};
     d->log_end = -1;
     d->topics_status = ERR_UNAVAILABLE;
     d->timer_fd = -1;

@@ -16,7 +16,7 @@
 enum phase {
     PHASE_WAITING,   /* no journal yet: for the GENESIS at offset 0 */
     PHASE_RESUMING,  /* has a control state; the log has to show that it is the same log */
-    PHASE_CHECKING,  /* the log is another one: a successor of ours? */
+    PHASE_CHECKING,  /* the log may be another one: is it a successor of ours? */
     PHASE_FOLLOWING, /* reads on */
     PHASE_REFUSED,   /* reads no more; why says what a person has to do */
     PHASE_FAILED,    /* the journal cannot be written: acts on nothing more */
@@ -76,6 +76,8 @@ struct daemon {
 
     enum phase phase;
     char why[WHY_SIZE]; /* of PHASE_CHECKING, PHASE_REFUSED, PHASE_FAILED, or "" */
+    bool in_doubt;      /* PHASE_CHECKING only because of a foreign record */
+    struct mono doubted;
     bool log_readable;
     int64_t log_end;
 

@@ -2,9 +2,10 @@
  * of.
  *
  * With a journal the log is read from the newest folded record on, and that record must be the very
- * bytes that the journal has: a truncated, refilled or other log is not read on. Then offset 0 is
- * looked at: a GENESIS that succeeds our log with a higher era is followed, anything else is
- * refused. */
+ * bytes that the journal has: a truncated, refilled or other log is not read on. Then, and when the
+ * log ends or changes its name under a running daemon, offset 0 is looked at: a GENESIS that
+ * succeeds our log with a higher era is followed, anything else is refused. While there is none (a
+ * person is about to reseed) it is waited for. */
 #include "daemon/daemon.h"
 
 #include "daemon/clock.h"
@@ -15,7 +16,8 @@
 
 enum { EVENTS_PER_WAKE = 1000 };
 
-#define TELL_US (10 * US_PER_SEC)
+#define TELL_US  (10 * US_PER_SEC)
+#define DOUBT_US (10 * US_PER_SEC) /* between two looks at offset 0 for foreign records */
 
 static void tail_from(struct daemon *d, int64_t offset)
 {
@@ -60,6 +62,11 @@ static void refuse(struct daemon *d, const char *what)
     daemon_step(d, &lost);
 }
 
+static bool same_log(const struct log_id *a, const struct log_id *b)
+{
+    return memcmp(a, b, sizeof *a) == 0;
+}
+
 /* The log is not ours as we left it: looks at its first record. */
 static void check_genesis(struct daemon *d, const char *what)
 {
@@ -67,7 +74,23 @@ static void check_genesis(struct daemon *d, const char *what)
     text_put(&t, what);
     log_event(&d->log, LOG_WARNING, LOG_CODE("log-differs"), LOG_STR("why", d->why));
     d->phase = PHASE_CHECKING;
+    d->in_doubt = false;
+    struct event lost = {.kind = EVENT_LOG_LOST};
+    daemon_step(d, &lost);
     tail_from(d, 0);
+}
+
+/* A record of another log: one that strayed into ours, or ours was replaced and refilled. Its first
+ * record tells; the fold has dropped this one. */
+static void doubt_log(struct daemon *d)
+{
+    struct mono now = mono_now();
+    if (d->phase != PHASE_FOLLOWING || mono_diff_us(now, d->doubted) < DOUBT_US) {
+        return;
+    }
+    check_genesis(d, "a record of another log stands in this one");
+    d->doubted = now;
+    d->in_doubt = true;
 }
 
 /* Makes an empty replica for the fleet that a GENESIS brings. */
@@ -101,7 +124,10 @@ static bool adopt_successor(struct daemon *d, const struct record *r)
 {
     const struct journal_identity *ours = &d->store.identity;
     if (r->kind != RECORD_GENESIS || r->genesis.era <= ours->era ||
-        memcmp(&r->genesis.predecessor, &ours->log_id, sizeof ours->log_id) != 0) {
+        !same_log(&r->genesis.predecessor, &ours->log_id)) {
+        return false;
+    }
+    if (!daemon_commit(d)) { /* of the log that is left: its archive is whole */
         return false;
     }
     struct journal_identity next = {.log_id = r->log_id, .era = r->genesis.era};
@@ -123,8 +149,22 @@ static void first_record(struct daemon *d, const struct bus_event *e, const stru
         refuse(d, "the log does not begin with a GENESIS record");
         return;
     }
-    if (d->phase == PHASE_CHECKING && !adopt_successor(d, r)) {
-        refuse(d, "the log is another one than the journal's, and does not succeed it");
+    bool ours = d->phase == PHASE_CHECKING && same_log(&r->log_id, &d->store.identity.log_id) &&
+                r->genesis.era == d->store.identity.era;
+    if (ours && d->in_doubt) {
+        d->phase = PHASE_RESUMING; /* the stray record was dropped; all else stands as it was */
+        tail_from(d, replica_control(d->replica)->applied);
+        return;
+    }
+    if (ours && d->replica != NULL) {
+        refuse(d,
+               "this log is the journal's, but it lost or changed records that were read from it");
+        return;
+    }
+    if (d->phase == PHASE_CHECKING && !ours && !adopt_successor(d, r)) {
+        if (d->phase != PHASE_FAILED) {
+            refuse(d, "the log is another one than the journal's, and does not succeed it");
+        }
         return;
     }
     int status = begin_log(d, r);
@@ -201,6 +241,9 @@ static void take_record(struct daemon *d, const struct bus_event *e)
     if (d->phase == PHASE_FOLLOWING) {
         struct bytes encoded = {.at = e->data, .size = e->size};
         daemon_step_record(d, &r, e->offset, &encoded);
+        if (d->store.bound && !same_log(&r.log_id, &d->store.identity.log_id)) {
+            doubt_log(d);
+        }
     }
 }
 
@@ -246,8 +289,8 @@ static void take_log_lost(struct daemon *d, const struct bus_event *e)
 static void take_log_broken(struct daemon *d, const struct bus_event *e)
 {
     switch (d->phase) {
-    case PHASE_RESUMING: check_genesis(d, e->why); break;
-    case PHASE_FOLLOWING:
+    case PHASE_RESUMING:
+    case PHASE_FOLLOWING: check_genesis(d, e->why); break;
     case PHASE_WAITING:
     case PHASE_CHECKING: refuse(d, e->why); break;
     case PHASE_REFUSED:

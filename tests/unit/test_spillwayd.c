@@ -3,6 +3,7 @@
 #include "daemon_stage.h"
 #include "journal/journal.h"
 #include "wire/local.h"
+#include "wire/record.h"
 #include "wire/report.h"
 
 #include <check.h>
@@ -375,6 +376,107 @@ START_TEST(a_log_that_is_made_anew_under_a_running_daemon_is_refused)
 }
 END_TEST
 
+static json_int_t number_of(int daemon, const char *key)
+{
+    json_t *status = stage_status(&stage, daemon);
+    json_int_t n = json_integer_value(json_object_get(status, key));
+    json_decref(status);
+    return n;
+}
+
+/* Until nothing is left of what was on its way: else a late heartbeat takes offset 0 of the next.
+ */
+static void lose_broker(void)
+{
+    ck_assert_int_eq(kill(stage.broker, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(stage.broker, NULL, 0), stage.broker);
+    stage.broker = 0;
+    for (int i = 0; i < 2; i++) {
+        stage_await_number(&stage, i, "uptime_us", number_of(i, "uptime_us") + 6 * US_PER_SEC);
+    }
+}
+
+/* A disaster of the bus: the log is gone under running daemons, and a person begins its successor.
+ * They go over to it by themselves, with what only they know, and leave the old log archived. */
+START_TEST(a_successor_is_adopted_while_running)
+{
+    uint16_t idc;
+    char archive[108];
+    stage_genesis(&stage, 1, 0, 1);
+    stage_start(&stage, 0);
+    stage_start(&stage, 1);
+    int leader = stage_await_leader(&stage);
+    stage_await_text(&stage, 0, "fleet", "three-idc");
+    int fd = stage_connect(&stage, 0, "probe");
+    ck_assert_int_eq(read_frame(fd, &idc), LOCAL_FLEET);
+    send_edge(fd, true, 1000);
+    stage_await_number(&stage, 0, "links.0.number", 1);
+    stage_await_number(&stage, leader, "applied", applied_of(leader) + 4);
+    lose_broker();
+    stage_broker(&stage);
+    stage_await_text(&stage, 0, "phase", "refused"); /* waits for a word at offset 0 */
+    stage_genesis(&stage, 3, 1, 2);
+    for (int i = 0; i < 2; i++) {
+        stage_await_number(&stage, i, "era", 2);
+        stage_await_text(&stage, i, "phase", "following");
+        stage_path(&stage, i, "journal.era-1", archive);
+        ck_assert_int_eq(access(archive, F_OK), 0);
+    }
+    leader = stage_await_leader(&stage);
+    ck_assert_int_eq(read_frame(fd, &idc), LOCAL_FLEET); /* the probe is told again */
+    stage_await_number(&stage, 0, "links.0.number", 1);
+    close(fd);
+    stage_await_number(&stage, leader, "applied", 4);
+    ck_assert_int_eq(stage_stop(&stage, 0, SIGTERM), 0);
+    ck_assert_int_eq(stage_stop(&stage, 1, SIGTERM), 0);
+    ck_assert_int_gt(compare_journals(0, 1), 1);
+    stage_start(&stage, 0);
+    stage_await_text(&stage, 0, "phase", "following");
+    stage_await_number(&stage, 0, "era", 2);
+}
+END_TEST
+
+/* One stray record of another log makes a daemon look at the first record again, and go on. */
+START_TEST(a_record_of_another_log_strays_into_ours)
+{
+    uint8_t bytes[4096];
+    size_t size;
+    struct record r = {.kind = RECORD_CLAIM,
+                       .log_id = {.bytes = {9}},
+                       .writer = {.replica = 0, .incarnation = 1, .sequence = 1},
+                       .epoch = 1};
+    ck_assert_int_eq(record_encode(&r, bytes, sizeof bytes, &size), OK);
+    stage_genesis(&stage, 1, 0, 1);
+    stage_start(&stage, 0);
+    ck_assert_int_eq(stage_await_leader(&stage), 0);
+    stage_append(&stage, bytes, size);
+    int64_t applied = applied_of(0);
+    stage_await_number(&stage, 0, "applied", applied + 8);
+    stage_await_text(&stage, 0, "phase", "following");
+    ck_assert_int_eq(stage_await_leader(&stage), 0);
+}
+END_TEST
+
+/* A crash between leaving the old log and folding the first record of the new one. */
+START_TEST(a_journal_that_is_bound_and_empty_follows_its_log)
+{
+    char path[108];
+    struct journal *j = NULL;
+    struct journal_identity identity = {.fleet = "three-idc", .era = 2};
+    memset(&identity.log_id, 3, sizeof identity.log_id);
+    stage_path(&stage, 0, "journal", path);
+    ck_assert_int_eq(journal_open(path, JOURNAL_WRITE, 0, NULL, &j), OK);
+    ck_assert_int_eq(journal_begin(j), OK);
+    journal_put_identity(j, &identity);
+    ck_assert_int_eq(journal_commit(j), OK);
+    journal_close(j);
+    stage_genesis(&stage, 3, 1, 2);
+    stage_start(&stage, 0);
+    stage_await_text(&stage, 0, "phase", "following");
+    stage_await_number(&stage, 0, "era", 2);
+}
+END_TEST
+
 START_TEST(a_log_that_is_not_ours_is_refused)
 {
     stage_append(&stage, "what is this?", 13);
@@ -564,6 +666,13 @@ static Suite *spillwayd_suite(void)
     tcase_add_test(law, nothing_is_acted_on_before_the_commit);
     tcase_add_test(law, a_log_that_is_made_anew_under_a_running_daemon_is_refused);
     suite_add_tcase(s, law);
+    TCase *other = tcase_create("another log");
+    tcase_set_timeout(other, 180);
+    tcase_add_checked_fixture(other, setup, teardown);
+    tcase_add_test(other, a_successor_is_adopted_while_running);
+    tcase_add_test(other, a_record_of_another_log_strays_into_ours);
+    tcase_add_test(other, a_journal_that_is_bound_and_empty_follows_its_log);
+    suite_add_tcase(s, other);
     return s;
 }
 
