@@ -298,6 +298,7 @@ def main():
     p = argparse.ArgumentParser(prog="disaster.py", description=__doc__.split("\n\n")[0].split(": ", 1)[1])
     p.add_argument("--build", required=True, metavar="DIR")
     p.add_argument("--run", default=DEFAULT_RUN, metavar="DIR")
+    p.add_argument("--fleet", default=DEFAULT_FLEET)
     p.add_argument("--samples", type=int, default=30)
     p.add_argument("--confirmation", default="2s", help="confirmation window (default 2s, shortest 150ms)")
     p.add_argument("--only", default="idle,blackhole,carrier,idc,blips", help="which, separated by commas")
@@ -311,7 +312,7 @@ def main():
     # An IDC may not come back faster than it leaves, and not within a second: the fleet file's own bounds.
     short = args.confirmation.endswith("ms")
     policy = QUICK | {"confirmation": args.confirmation, "idc_hold_down": "1s" if short else args.confirmation}
-    fleet = fleet_with(DEFAULT_FLEET, policy | (SHORT if short else {}))
+    fleet = fleet_with(args.fleet, policy | (SHORT if short else {}))
     lab, bench, failed = None, None, None
     try:
         lab = Lab.up(args.run, fleet, args.build, 0.25, {}, True)

@@ -6,8 +6,8 @@ is the number of visits, whether its requests were sent or not, and what it lost
 as demoted. Demotion is the plan's own price and is told apart.
 
 The least possible for a death is what can be promised at best: the part of the users that was led to the dead IDC, for
-detection, confirmation and the TTL. One death may cost less, because detection runs beside the confirmation, and
-because a cached answer may be about to expire.
+detection, confirmation and the TTL. One death may cost less, because detection runs beside the confirmation and a
+cached answer may be about to expire; or more, because every cache on the way counts a TTL in whole seconds.
 """
 
 import math

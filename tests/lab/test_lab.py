@@ -122,6 +122,7 @@ class Lines(unittest.TestCase):
         lines = [second(1, 10) | {"p95_us": 1230}, second(1, 5) | {"p95_us": 1450}, second(1, 0, 3, tier=1),
                  second(1, 4, tier=2) | {"p95_us": 12345}]
         self.assertEqual(second_line(lines, ["v"], "web"), "v 100/0/100 1.4/-/12ms")
+        self.assertEqual(second_line([second(1, 0, 3)], ["v"], "web"), "v 0 -")
 
     def test_another_service_shows_only_in_trouble(self):
         lines = [second(1, 10) | {"service": "ledger"}]

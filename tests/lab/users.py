@@ -42,13 +42,14 @@ def cells(lines):
 
 
 def latencies(lines):
-    """The slowest p95 of each tier in ms, from tier 0 up: "-" where nothing was answered."""
+    """The slowest p95 of each tier, from tier 0 up: "-" where nothing was answered."""
     slowest = {}
     for line in lines:
         if line["ok"] + line["demoted"] > 0:
             slowest[line["tier"]] = max(slowest.get(line["tier"], 0), line["p95_us"] / 1000)
     tiers = range(max((l["tier"] for l in lines), default=-1) + 1)
-    return "/".join(f"{slowest[t]:.{1 if slowest[t] < 9.95 else 0}f}" if t in slowest else "-" for t in tiers)
+    text = "/".join(f"{slowest[t]:.{1 if slowest[t] < 9.95 else 0}f}" if t in slowest else "-" for t in tiers)
+    return text + "ms" if slowest else text
 
 
 def second_line(lines, views, first):
@@ -59,11 +60,11 @@ def second_line(lines, views, first):
         mine = [l for l in lines if l["view"] == view]
         of_first = [l for l in mine if l["service"] == first]
         text = f"{view} {cells(of_first)}"
-        text += f" {latencies(of_first)}ms" if of_first else ""
+        text += f" {latencies(of_first)}" if of_first else ""
         for service in sorted({l["service"] for l in mine} - {first}):
             of_it = [l for l in mine if l["service"] == service]
             good = set(cells(of_it)) <= set("10/d")
-            text += "" if good else f" ({service} {cells(of_it)} {latencies(of_it)}ms)"
+            text += "" if good else f" ({service} {cells(of_it)} {latencies(of_it)})"
         parts.append(text)
     return "  ".join(parts)
 
