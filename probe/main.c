@@ -40,6 +40,7 @@ struct daemon {
     uv_signal_t term, interrupt, hangup;
     struct probe *probe;
     struct logger *log;
+    const char *config; /* path of the settings */
 };
 
 /* OK, or the exit code + 1 of an invocation that ends here. */
@@ -75,17 +76,24 @@ static int parse_options(int argc, char **argv, struct options *ret)
     return EXIT_USAGE + 1;
 }
 
-static int load_settings(const char *path, struct probe_settings *ret)
+static int load_settings(const char *path, struct probe_settings *ret, struct config_errors *errors)
 {
-    struct config_errors errors = {0};
     char *text = NULL;
     size_t size = 0;
-    int status = config_file_read(path, SETTINGS_MAX_BYTES, &text, &size, &errors);
+    int status = config_file_read(path, SETTINGS_MAX_BYTES, &text, &size, errors);
     if (status == OK)
-        status = config_probe_parse(text, size, ret, &errors);
+        status = config_probe_parse(text, size, ret, errors);
+    free(text);
+    return status;
+}
+
+/* Every error at once to standard error. */
+static int load_first_settings(const char *path, struct probe_settings *ret)
+{
+    struct config_errors errors = {0};
+    int status = load_settings(path, ret, &errors);
     config_errors_print(&errors, path, stderr);
     config_errors_done(&errors);
-    free(text);
     return status;
 }
 
@@ -123,11 +131,28 @@ static void on_turn(uv_check_t *handle)
     probe_turn(d->probe);
 }
 
+/* SIGHUP: keys, and the log's level and format; all else needs a restart. */
+static void reload(struct daemon *d)
+{
+    struct config_errors errors = {0};
+    struct probe_settings fresh;
+    int status = load_settings(d->config, &fresh, &errors);
+    if (status == OK) {
+        d->log->format = fresh.log_format;
+        d->log->level = fresh.log_level;
+    }
+    log_event(d->log, status == OK ? LOG_INFO : LOG_ERROR, LOG_CODE("reloaded"),
+              LOG_INT("status", status),
+              LOG_STR("why", errors.count > 0 ? errors.items[0].text : error_text(status)));
+    config_errors_done(&errors);
+    probe_reread(d->probe);
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct daemon *d = handle->data;
     if (number == SIGHUP) {
-        probe_reread(d->probe);
+        reload(d);
         return;
     }
     log_event(d->log, LOG_INFO, LOG_CODE("stopping"), LOG_INT("signal", number));
@@ -178,7 +203,7 @@ int main(int argc, char **argv)
     int done = parse_options(argc, argv, &options);
     if (done != OK)
         return done - 1;
-    if (load_settings(options.config, &settings) != OK)
+    if (load_first_settings(options.config, &settings) != OK)
         return EXIT_FAILURE;
     if (options.check)
         return EXIT_SUCCESS;
@@ -192,7 +217,7 @@ int main(int argc, char **argv)
         ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS)
         return EXIT_FAILURE;
 
-    struct daemon d = {.log = &log};
+    struct daemon d = {.log = &log, .config = options.config};
     int status = probe_new(&settings, &log, &d.probe);
     if (status == OK) {
         status = run(&d);
