@@ -167,6 +167,7 @@ static void item_init(struct links *l, uint32_t i, struct mono now)
     policy.latency_us = link->latency_us;
     policy.losses = f->policy.probe_losses;
     policy.degraded_ppm = f->policy.degraded_loss_ppm;
+    policy.damping = damping_policy_of(&f->policy);
     path_init(&w->path, &policy, w->session, true, now);
 }
 

@@ -80,8 +80,9 @@ static void on_link(void *context, uint32_t i, enum health before)
     log_event(p->log, LOG_INFO, LOG_CODE("link-changed"),
               LOG_STR("link", p->world->fleet.links[link].name),
               LOG_STR("health", health_name(o.health)), LOG_STR("before", health_name(before)),
-              LOG_INT("held_us", o.held_us), LOG_INT("carrier", o.oper_up),
-              LOG_INT("loss_out_ppm", o.loss_out_ppm), LOG_INT("loss_in_ppm", o.loss_in_ppm));
+              LOG_INT("held_us", o.held_us), LOG_INT("damped_us", o.damped_us),
+              LOG_INT("carrier", o.oper_up), LOG_INT("loss_out_ppm", o.loss_out_ppm),
+              LOG_INT("loss_in_ppm", o.loss_in_ppm));
 }
 
 static void on_target(void *context, uint32_t i, enum health before)
@@ -97,7 +98,8 @@ static void on_target(void *context, uint32_t i, enum health before)
               LOG_STR("target", targets_name(p->world->targets, i)),
               LOG_STR("over", targets_carrier(p->world->targets, i)),
               LOG_STR("health", health_name(o.health)), LOG_STR("before", health_name(before)),
-              LOG_INT("held_us", o.held_us), LOG_INT("took_us", o.rtt_us));
+              LOG_INT("held_us", o.held_us), LOG_INT("damped_us", o.damped_us),
+              LOG_INT("took_us", o.rtt_us));
 }
 
 /* Begins to watch by the fleet in this frame; the present world goes on when it is refused. */

@@ -92,7 +92,8 @@ static void watched_init(struct targets *t, uint32_t i, struct mono now)
         w->name = r->name;
         w->addresses = &r->address;
     }
-    checker_init(&w->checker, addresses, f->policy.check_failures, now);
+    const struct damping_policy damping = damping_policy_of(&f->policy);
+    checker_init(&w->checker, addresses, f->policy.check_failures, &damping, now);
 }
 
 static bool same_target(const struct watched *a, const struct watched *b)
@@ -100,6 +101,8 @@ static bool same_target(const struct watched *a, const struct watched *b)
     return strcmp(a->name, b->name) == 0 && a->carrier == b->carrier &&
            a->request.kind == b->request.kind && a->request.port == b->request.port &&
            strcmp(a->request.path, b->request.path) == 0 &&
+           memcmp(&a->checker.track.policy, &b->checker.track.policy,
+                  sizeof(struct damping_policy)) == 0 &&
            a->checker.failures == b->checker.failures && a->checker.count == b->checker.count &&
            memcmp(a->addresses, b->addresses, a->checker.count * sizeof(*a->addresses)) == 0;
 }

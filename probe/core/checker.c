@@ -4,14 +4,15 @@
 #include <assert.h>
 #include <string.h>
 
-void checker_init(struct checker *c, uint16_t addresses, uint32_t failures, struct mono now)
+void checker_init(struct checker *c, uint16_t addresses, uint32_t failures,
+                  const struct damping_policy *damping, struct mono now)
 {
     memset(c, 0, sizeof(*c));
     c->failures = failures > 0 ? failures : 1;
     c->count = addresses > 0 ? addresses : 1;
     if (c->count > FLEET_MAX_ADDRESSES)
         c->count = FLEET_MAX_ADDRESSES;
-    track_init(&c->track, now);
+    track_init(&c->track, damping, now);
 }
 
 uint16_t checker_per_interval(const struct checker *c)
@@ -113,9 +114,7 @@ bool checker_result(struct checker *c, uint16_t address, bool good, struct mono 
     case HEALTH_UNKNOWN:
     case HEALTH_DOWN: break;
     }
-    uint32_t need = 1;
-    if (c->track.health == HEALTH_DOWN)
-        need = track_good_run(&c->track, c->failures, now);
+    uint32_t need = c->track.health == HEALTH_DOWN ? c->failures : 1;
     if (view.best == NULL || view.best->good_run < need)
         return false;
     return track_set(&c->track, alive, view.best->good_first, now);
@@ -152,6 +151,7 @@ void checker_observe(struct checker *c, struct mono now, struct observation *ret
         .health = c->track.health,
         .held_us = track_held_us(&c->track, now),
         .flaps = track_flaps(&c->track, now),
+        .damped_us = track_damped_us(&c->track, now),
     };
     uint32_t deviation;
     times_summary(&c->took, &ret->rtt_us, &deviation);

@@ -7,8 +7,8 @@
  * The target is down when the newest check of every address failed and at least `failures` checks
  * in a row did: one live address keeps an entrance from being called dead. That state is held since
  * the first of those checks began, as a link's is since its first lost packet. It is degraded while
- * some addresses fail `failures` times in a row. It leaves down when one address is good for a run
- * (longer for what flaps, track.h).
+ * some addresses fail `failures` times in a row. It leaves down when one address is good as often;
+ * what flaps is damped (damping.h).
  *
  * Checks overlap (a timeout is longer than an interval) and end in any order: a failure that began
  * before a success began is older news, and does not count. */
@@ -44,7 +44,8 @@ struct checker {
 };
 
 /* addresses is clipped to 1..FLEET_MAX_ADDRESSES, failures to at least 1. */
-void checker_init(struct checker *c, uint16_t addresses, uint32_t failures, struct mono now);
+void checker_init(struct checker *c, uint16_t addresses, uint32_t failures,
+                  const struct damping_policy *damping, struct mono now);
 /* How many checks begin at each interval. */
 uint16_t checker_per_interval(const struct checker *c);
 /* The address whose turn it is; the rotation goes on. */

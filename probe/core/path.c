@@ -33,7 +33,7 @@ void path_init(struct path *p, const struct path_policy *policy, bool session, b
     p->session = session;
     p->carrier = carrier;
     p->carrier_at = now;
-    track_init(&p->track, now);
+    track_init(&p->track, &p->policy.damping, now);
 }
 
 int64_t path_wait_us(const struct path *p)
@@ -241,7 +241,7 @@ static bool decide(struct path *p, struct mono now)
 
     uint32_t need = p->policy.losses;
     switch (p->track.health) {
-    case HEALTH_DOWN: need = track_good_run(&p->track, 2 * p->policy.losses, now); break;
+    case HEALTH_DOWN: need = 2 * p->policy.losses; break;
     case HEALTH_UNKNOWN: break;
     case HEALTH_UP:
     case HEALTH_DEGRADED: return track_set(&p->track, health_by_loss(p, now), now, now);
@@ -320,6 +320,7 @@ void path_observe(struct path *p, struct mono now, struct observation *ret)
         .loss_out_ppm = share_ppm(loss.out, loss.judged),
         .loss_in_ppm = share_ppm(loss.in, loss.judged),
         .flaps = track_flaps(&p->track, now),
+        .damped_us = track_damped_us(&p->track, now),
     };
     times_summary(&p->rtt, &ret->rtt_us, &ret->jitter_us);
 }

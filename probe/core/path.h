@@ -2,7 +2,7 @@
  *
  * A packet is lost when it is unanswered for longer than hardly any answer takes (wait_us). A link
  * is down when `losses` packets in a row are lost; that state is held since the first of them was
- * sent. It is up again after a good run of twice as many, more when it flaps (track.h). It is
+ * sent. It is up again after a good run of twice as many; what flaps is damped (damping.h). It is
  * degraded when the window's loss in a direction reaches degraded_ppm, until it falls below half of
  * that. Carrier loss is down at once.
  *
@@ -34,6 +34,7 @@ struct path_policy {
     int64_t latency_us;  /* one way, as the fleet says: the first guess */
     uint32_t losses;     /* in a row that make it down; clipped to 1..PATH_WINDOW / 2 */
     uint32_t degraded_ppm;
+    struct damping_policy damping;
 };
 
 enum packet_fate { PACKET_NONE, PACKET_PENDING, PACKET_ANSWERED, PACKET_LOST };

@@ -20,10 +20,18 @@ static void flaps_age(struct track *t, struct mono now)
     }
 }
 
-void track_init(struct track *t, struct mono now)
+static bool is_good(enum health h)
+{
+    return h == HEALTH_UP || h == HEALTH_DEGRADED;
+}
+
+void track_init(struct track *t, const struct damping_policy *policy, struct mono now)
 {
     assert(now.us >= 0);
-    *t = (struct track){.health = HEALTH_UNKNOWN, .since = now, .minute = now.us / US_PER_MINUTE};
+    *t = (struct track){.health = HEALTH_UNKNOWN,
+                        .since = now,
+                        .minute = now.us / US_PER_MINUTE,
+                        .policy = *policy};
 }
 
 bool track_set(struct track *t, enum health health, struct mono since, struct mono now)
@@ -34,6 +42,8 @@ bool track_set(struct track *t, enum health health, struct mono since, struct mo
     uint16_t *bucket = &t->flaps[t->minute % FLAP_MINUTES];
     if (health != HEALTH_UNKNOWN && t->health != HEALTH_UNKNOWN && *bucket < UINT16_MAX)
         (*bucket)++;
+    if (health == HEALTH_DOWN && is_good(t->health))
+        damping_flap(&t->damping, &t->policy, now);
     t->health = health;
     t->since = since.us < now.us ? since : now;
     return true;
@@ -47,7 +57,10 @@ void track_unseen(struct track *t, struct mono until)
 
 int64_t track_held_us(const struct track *t, struct mono now)
 {
-    int64_t held = mono_diff_us(now, t->since);
+    struct mono since = t->since;
+    if (is_good(t->health) && t->damping.until.us > since.us)
+        since = t->damping.until;
+    int64_t held = mono_diff_us(now, since);
     return held > 0 ? held : 0;
 }
 
@@ -60,12 +73,7 @@ uint32_t track_flaps(struct track *t, struct mono now)
     return sum;
 }
 
-uint32_t track_good_run(struct track *t, uint32_t base, struct mono now)
+int64_t track_damped_us(const struct track *t, struct mono now)
 {
-    flaps_age(t, now);
-    int64_t before = t->minute > 0 ? t->minute - 1 : t->minute + FLAP_MINUTES - 1;
-    uint32_t recent =
-        (uint32_t)t->flaps[t->minute % FLAP_MINUTES] + (uint32_t)t->flaps[before % FLAP_MINUTES];
-    uint32_t doublings = recent / FLAPS_PER_DOUBLING;
-    return base << (doublings < FLAP_MAX_DOUBLINGS ? doublings : FLAP_MAX_DOUBLINGS);
+    return is_good(t->health) ? damping_left_us(&t->damping, now) : 0;
 }

@@ -64,6 +64,26 @@ static void check_windows(const struct policy *p, struct schema_context *ctx)
     }
 }
 
+/* A penalty that can never be reached, or is never left, is a mistake. */
+static void check_damping(const struct policy *p, struct schema_context *ctx)
+{
+    if (p->flap_half_life_us <= 0 || p->flap_reuse == 0 || p->flap_suppress == 0) {
+        return; /* refused before */
+    }
+    if (p->flap_reuse >= p->flap_suppress) {
+        CHECK_ERROR(ctx, policy_key(ctx, "flap_reuse"),
+                    "found flap_reuse %u, expected less than flap_suppress %u", p->flap_reuse,
+                    p->flap_suppress);
+        return;
+    }
+    int64_t halves = 0;
+    while ((uint64_t)p->flap_reuse << halves <= p->flap_suppress) {
+        halves++;
+    }
+    at_least(ctx, "flap_longest", p->flap_longest_us, halves * p->flap_half_life_us,
+             "the half-lives from flap_suppress to below flap_reuse, or it ends before");
+}
+
 static void check_guards(const struct fleet *f, struct schema_context *ctx)
 {
     const struct policy *p = &f->policy;
@@ -112,6 +132,7 @@ static void check_table(const struct fleet *f, struct schema_context *ctx)
 void fleet_check_policy(const struct fleet *f, struct schema_context *ctx)
 {
     check_windows(&f->policy, ctx);
+    check_damping(&f->policy, ctx);
     check_guards(f, ctx);
     check_table(f, ctx);
 }

@@ -624,6 +624,13 @@ static const struct schema_field policy_fields[] = {
     POLICY_DURATION(rescue_bound, 0, 200 * MS, "200ms",
                     "a rescue waits for feature demotion at most this long (law 6)"),
     POLICY_DURATION(dns_timeout, 50 * MS, 30 * SEC, "1s", "for one exchange with a DNS server"),
+    POLICY_DURATION(flap_half_life, 1 * SEC, 3600 * SEC, "1min",
+                    "of the penalty of what flaps (RFC 2439): 1000 for each time it goes down"),
+    POLICY_COUNT(flap_suppress, 1000, 1000000, "2500",
+                 "penalty at which a good state no longer counts for the hold-downs"),
+    POLICY_COUNT(flap_reuse, 100, 1000000, "1000", "penalty below which it counts, from then on"),
+    POLICY_DURATION(flap_longest, 1 * SEC, 86400 * SEC, "10min",
+                    "that a good state does not count after the last down, at most"),
 };
 static const struct schema policy_schema = {"the policy section", "policy",
                                             SCHEMA_FIELDS(policy_fields)};

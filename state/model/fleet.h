@@ -194,6 +194,10 @@ struct policy {
     int64_t lease_us;          /* of the leader; heartbeats come four per lease */
     int64_t rescue_bound_us;   /* a rescue waits for features at most this long (law 6) */
     int64_t dns_timeout_us;    /* for one exchange with a DNS server */
+    int64_t flap_half_life_us; /* of the penalty of what flaps (RFC 2439): 1000 for each down */
+    uint32_t flap_suppress;    /* penalty at which its good state no longer counts */
+    uint32_t flap_reuse;       /* penalty below which it counts again, from then on */
+    int64_t flap_longest_us;   /* that it does not count after the last down */
 };
 
 struct fleet {

@@ -73,6 +73,10 @@ static void policy_codec(struct codec *c, struct policy *p)
     codec_i64(c, &p->lease_us);
     codec_i64(c, &p->rescue_bound_us);
     codec_i64(c, &p->dns_timeout_us);
+    codec_i64(c, &p->flap_half_life_us);
+    codec_u32(c, &p->flap_suppress);
+    codec_u32(c, &p->flap_reuse);
+    codec_i64(c, &p->flap_longest_us);
 }
 
 static void idc_codec(struct codec *c, struct idc *i, const struct fleet *f)

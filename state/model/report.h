@@ -37,13 +37,14 @@ struct observation {
     int64_t
         held_us; /* since when this state holds: age at the send time. For down: since the first
                     lost packet or failed check of the run, not since the threshold was reached */
-    uint32_t loss_out_ppm;       /* links: loss from here to there, in the window (RFC 8762 sequence
-                                    numbers) */
-    uint32_t loss_in_ppm;        /* links: loss from there to here */
-    uint32_t rtt_us;             /* median of the window; 0 unknown */
-    uint32_t jitter_us;          /* links: mean deviation; 0 unknown */
-    uint32_t flaps;              /* changes of health in the last hour, saturating */
-    bool oper_up;                /* links: kernel carrier */
+    uint32_t loss_out_ppm; /* links: loss from here to there, in the window (RFC 8762 sequence
+                              numbers) */
+    uint32_t loss_in_ppm;  /* links: loss from there to here */
+    uint32_t rtt_us;       /* median of the window; 0 unknown */
+    uint32_t jitter_us;    /* links: mean deviation; 0 unknown */
+    uint32_t flaps;        /* changes of health in the last hour, saturating */
+    int64_t damped_us;     /* it flapped: how much longer its good state counts as held for 0 */
+    bool oper_up;          /* links: kernel carrier */
     uint64_t rx_bytes, tx_bytes; /* links: interface counters */
 };
 

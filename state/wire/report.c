@@ -15,8 +15,8 @@ enum {
     ENVELOPE_VERSION = 1,
     HEAD_SIZE = 2, /* version and length of the key id */
     MAC_SIZE = 32,
-    ROW_MAX = 2 + 10 + 5 * 5 + 1 + 2 * 10, /* bytes of one target over all columns, at most */
-    COLUMNS = 10,
+    ROW_MAX = 2 + 2 * 10 + 5 * 5 + 1 + 2 * 10, /* bytes of one target over all columns, at most */
+    COLUMNS = 11,
     MILLION = 1000000,
 };
 
@@ -45,7 +45,8 @@ static bool key_is_sound(const struct report_key *key)
 static bool observation_is_sound(const struct observation *o)
 {
     return (unsigned)o->health <= HEALTH_DOWN && o->held_us >= 0 && o->held_us <= US_MAX &&
-           o->loss_out_ppm <= MILLION && o->loss_in_ppm <= MILLION;
+           o->damped_us >= 0 && o->damped_us <= US_MAX && o->loss_out_ppm <= MILLION &&
+           o->loss_in_ppm <= MILLION;
 }
 
 static bool report_is_sound(const struct report *r)
@@ -81,7 +82,7 @@ static int sign(const struct report_key *key, const uint8_t *head, size_t head_s
 /* The columns of a report in memory, from one block. */
 struct columns {
     uint32_t *health, *loss_out, *loss_in, *rtt, *jitter, *flaps;
-    int64_t *held;
+    int64_t *held, *damped;
     uint64_t *rx, *tx;
     protobuf_c_boolean *oper;
 };
@@ -90,7 +91,7 @@ static int columns_new(struct columns *c, uint32_t count, void **ret_memory)
 {
     size_t n = count > 0 ? count : 1;
     uint8_t *at =
-        malloc(n * (3 * sizeof(uint64_t) + 6 * sizeof(uint32_t) + sizeof(protobuf_c_boolean)));
+        malloc(n * (4 * sizeof(uint64_t) + 6 * sizeof(uint32_t) + sizeof(protobuf_c_boolean)));
     if (at == NULL) {
         return ERR_MEMORY;
     }
@@ -99,7 +100,8 @@ static int columns_new(struct columns *c, uint32_t count, void **ret_memory)
     c->held = (int64_t *)(void *)at;
     c->rx = (uint64_t *)(void *)at + n;
     c->tx = (uint64_t *)(void *)at + 2 * n;
-    uint32_t *narrow = (uint32_t *)(void *)(at + 3 * n * sizeof(uint64_t));
+    c->damped = (int64_t *)(void *)at + 3 * n;
+    uint32_t *narrow = (uint32_t *)(void *)(at + 4 * n * sizeof(uint64_t));
     uint32_t **columns[] = {&c->health, &c->loss_out, &c->loss_in, &c->rtt, &c->jitter, &c->flaps};
     for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
         *columns[i] = narrow + i * n;
@@ -122,6 +124,7 @@ static void columns_fill(struct columns *c, const struct report *r)
         c->oper[i] = o->oper_up;
         c->rx[i] = o->rx_bytes;
         c->tx[i] = o->tx_bytes;
+        c->damped[i] = o->damped_us;
     }
 }
 
@@ -177,6 +180,8 @@ static void describe(Spillway__ReportWire *w, const struct report *r, const stru
     w->n_rx_bytes = length64(c->rx, r->count);
     w->tx_bytes = c->tx;
     w->n_tx_bytes = length64(c->tx, r->count);
+    w->damped_us = c->damped;
+    w->n_damped_us = length64((const uint64_t *)c->damped, r->count);
 }
 
 /* Head, MAC and payload into room. */
@@ -264,7 +269,7 @@ static bool columns_match(const Spillway__ReportWire *w)
 {
     const size_t lengths[] = {w->n_health,   w->n_held_us,   w->n_loss_out_ppm, w->n_loss_in_ppm,
                               w->n_rtt_us,   w->n_jitter_us, w->n_flaps,        w->n_oper_up,
-                              w->n_rx_bytes, w->n_tx_bytes};
+                              w->n_rx_bytes, w->n_tx_bytes,  w->n_damped_us};
     bool ok = true;
     for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
         ok = ok && (lengths[i] == 0 || lengths[i] == w->count);
@@ -288,6 +293,7 @@ static int take_row(const Spillway__ReportWire *w, uint32_t i, struct observatio
     o->oper_up = w->n_oper_up > 0 && w->oper_up[i] != 0;
     o->rx_bytes = w->n_rx_bytes > 0 ? w->rx_bytes[i] : 0;
     o->tx_bytes = w->n_tx_bytes > 0 ? w->tx_bytes[i] : 0;
+    o->damped_us = w->n_damped_us > 0 ? w->damped_us[i] : 0;
     return OK;
 }
 

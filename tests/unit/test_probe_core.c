@@ -28,6 +28,7 @@ struct bench {
 
 static const struct path_policy policy = {
     .interval_us = INTERVAL, .latency_us = 100, .losses = 3, .degraded_ppm = 20000};
+static const struct damping_policy undamped = {0};
 
 static void bench_init(struct bench *b)
 {
@@ -309,28 +310,163 @@ START_TEST(test_degraded_with_hysteresis)
 }
 END_TEST
 
-START_TEST(test_flapping_must_prove_itself_longer)
+/* Every 20th packet lost, one way or the other: 5 % is degraded and says which way, to the packet.
+ * Full windows of 128 hold 6 or 7 of them. */
+START_TEST(test_five_percent_each_way)
+{
+    static const enum outcome ways[] = {LOST_OUT, LOST_IN};
+    for (int way = 0; way < 2; way++) {
+        struct bench b;
+        bench_init(&b);
+        ticks(&b, ANSWERED, 128);
+        uint32_t window = 0; /* bit pattern's count: losses among the last 128 */
+        for (int i = 0; i < 1280; i++) {
+            path_heard(&b.path, b.now);
+            tick(&b, i % 20 == 19 ? ways[way] : ANSWERED);
+            window += i % 20 == 19;
+            window -= i >= 128 && (i - 128) % 20 == 19;
+            if (i % 20 == 19)
+                continue; /* the newest is not judged yet, or only guessed at */
+            struct observation o;
+            path_observe(&b.path, b.now, &o);
+            uint32_t ppm = window * 1000000 / 128;
+            ck_assert_uint_eq(o.loss_out_ppm, way == 0 ? ppm : 0);
+            ck_assert_uint_eq(o.loss_in_ppm, way == 0 ? 0 : ppm);
+            ck_assert_int_eq(o.health, i >= 60 ? HEALTH_DEGRADED : HEALTH_UP);
+        }
+        ck_assert_uint_ge(window, 6);
+        ck_assert_uint_eq(b.edges, 2); /* up, degraded: no other word in a minute */
+    }
+}
+END_TEST
+
+/* Both ways at once are told apart: 1 of 16 on the way out, 1 of 32 on the way back. */
+START_TEST(test_loss_both_ways)
 {
     struct bench b;
     bench_init(&b);
+    ticks(&b, ANSWERED, 128);
+    for (int i = 0; i < 128; i++)
+        tick(&b, i % 16 == 3 ? LOST_OUT : i % 32 == 9 ? LOST_IN : ANSWERED);
+    struct observation o;
+    path_observe(&b.path, b.now, &o);
+    ck_assert_int_eq(o.health, HEALTH_DEGRADED);
+    ck_assert_uint_eq(o.loss_out_ppm, 8 * 1000000 / 128);
+    ck_assert_uint_eq(o.loss_in_ppm, 4 * 1000000 / 128);
+}
+END_TEST
+
+/* Flapping does not make it look down for longer, nor less dead; what it changes is test_damping's.
+ */
+START_TEST(test_flapping_is_told_as_it_is)
+{
+    struct bench b;
+    bench_init(&b);
+    struct path_policy damped = policy;
+    damped.damping = (struct damping_policy){10 * US_PER_SEC, 100 * US_PER_SEC, 2500, 1000};
+    path_init(&b.path, &damped, true, true, b.now);
     ticks(&b, ANSWERED, 10);
-    int first = 0, last = 0;
+    struct observation o;
     for (int flap = 0; flap < 10; flap++) {
         ticks(&b, LOST_OUT, 4);
-        int need = 0;
-        while (b.path.track.health == HEALTH_DOWN && need < 1000) {
-            tick(&b, ANSWERED);
-            need++;
-        }
-        if (flap == 0)
-            first = need;
-        last = need;
+        path_observe(&b.path, b.now, &o);
+        ck_assert_int_eq(o.health, HEALTH_DOWN);
+        ck_assert_int_eq(o.held_us, 4 * INTERVAL); /* a down is held as ever */
+        ck_assert_int_eq(o.damped_us, 0);
+        ticks(&b, ANSWERED, 6);
+        path_observe(&b.path, b.now, &o);
+        ck_assert_int_eq(o.health, HEALTH_UP);
+        ck_assert_int_eq(o.damped_us > 0, flap >= 2); /* the third within the half-life */
+        ck_assert_int_eq(o.held_us == 0, flap >= 2);
     }
-    ck_assert_int_eq(first, 6);
-    ck_assert_int_ge(last, 4 * first);
-    ck_assert_int_le(last, 16 * first);
     ck_assert_uint_ge(track_flaps(&b.path.track, b.now), 20);
     ck_assert_uint_eq(track_flaps(&b.path.track, mono_add(b.now, 3600 * US_PER_SEC)), 0);
+    /* It counts from the moment on which damping lets go. */
+    int64_t left = o.damped_us;
+    path_observe(&b.path, mono_add(b.now, left), &o);
+    ck_assert_int_eq(o.held_us, 0);
+    path_observe(&b.path, mono_add(b.now, left + 7), &o);
+    ck_assert_int_eq(o.held_us, 7);
+    ck_assert_int_eq(o.damped_us, 0);
+}
+END_TEST
+
+/* The very values: half-life 16 s (a step is a second), suppress at 2500, reuse below 1000. */
+START_TEST(test_damping)
+{
+    const struct damping_policy p = {16 * US_PER_SEC, 160 * US_PER_SEC, 2500, 1000};
+    struct damping d = {0};
+    int64_t t0 = 1000 * US_PER_SEC;
+    damping_flap(&d, &p, at(t0));
+    static const struct {
+        int64_t after_us;
+        uint32_t penalty;
+    } decay[] = {{0, 1000},
+                 {US_PER_SEC - 1, 1000},
+                 {US_PER_SEC, 957},
+                 {2 * US_PER_SEC, 917},
+                 {8 * US_PER_SEC, 707},
+                 {15 * US_PER_SEC, 522},
+                 {16 * US_PER_SEC - 1, 522},
+                 {16 * US_PER_SEC, 500},
+                 {24 * US_PER_SEC, 353},
+                 {160 * US_PER_SEC, 0},
+                 {INT64_MAX / 2, 0}};
+    for (size_t i = 0; i < sizeof(decay) / sizeof(decay[0]); i++)
+        ck_assert_uint_eq(damping_penalty(&d, &p, at(t0 + decay[i].after_us)), decay[i].penalty);
+    ck_assert_int_eq(damping_left_us(&d, at(t0)), 0); /* one is no flapping */
+    damping_flap(&d, &p, at(t0 + 8 * US_PER_SEC));
+    ck_assert_uint_eq(d.penalty, 1707);
+    ck_assert_int_eq(damping_left_us(&d, at(t0 + 8 * US_PER_SEC)), 0);
+    damping_flap(&d, &p, at(t0 + 8 * US_PER_SEC));
+    ck_assert_uint_eq(d.penalty, 2707);
+    /* 2707 to below 1000: 23 steps of 1/16 (2707 / 2^(23/16) = 999). */
+    ck_assert_int_eq(damping_left_us(&d, at(t0 + 8 * US_PER_SEC)), 23 * US_PER_SEC);
+    ck_assert_uint_eq(damping_penalty(&d, &p, at(t0 + 30 * US_PER_SEC)), 1043);
+    ck_assert_uint_eq(damping_penalty(&d, &p, at(t0 + 31 * US_PER_SEC)), 999);
+    ck_assert_int_eq(damping_left_us(&d, at(t0 + 31 * US_PER_SEC)), 0);
+
+    /* Once suppressed, another down below the threshold keeps it so; once let go, it does not. */
+    struct damping again = d;
+    damping_flap(&again, &p, at(t0 + 30 * US_PER_SEC));
+    ck_assert_uint_eq(again.penalty, 2043);
+    ck_assert_int_eq(damping_left_us(&again, at(t0 + 30 * US_PER_SEC)), 17 * US_PER_SEC);
+    again = d;
+    damping_flap(&again, &p, at(t0 + 31 * US_PER_SEC));
+    ck_assert_uint_eq(again.penalty, 1999);
+    ck_assert_int_eq(damping_left_us(&again, at(t0 + 31 * US_PER_SEC)), 0);
+
+    const struct damping_policy off = {0, 0, 2500, 1000};
+    struct damping none = {0};
+    for (int i = 0; i < 10; i++)
+        damping_flap(&none, &off, at(t0));
+    ck_assert_int_eq(damping_left_us(&none, at(t0)), 0);
+}
+END_TEST
+
+/* Whatever the policy and the flaps: after the last down it is suppressed for at most the longest
+ * time, the penalty only falls between downs, and is below reuse when it is let go. */
+START_TEST(test_damping_is_bounded)
+{
+    struct rng rng = rng_init(2439);
+    for (int world = 0; world < 2000; world++) {
+        struct damping_policy p = {.half_life_us = 1 + (int64_t)rng_below(&rng, 3600 * US_PER_SEC)};
+        p.longest_us = 1 + (int64_t)rng_below(&rng, 86400 * US_PER_SEC);
+        p.suppress = 1000 + (uint32_t)rng_below(&rng, 20000);
+        p.reuse = 100 + (uint32_t)rng_below(&rng, p.suppress - 100);
+        struct damping d = {0};
+        int64_t now = 0;
+        for (int flap = 0; flap < 60; flap++) {
+            now += (int64_t)rng_below(&rng, (uint64_t)p.half_life_us / 4 + 1);
+            damping_flap(&d, &p, at(now));
+            int64_t left = damping_left_us(&d, at(now));
+            ck_assert_int_le(left, p.longest_us);
+            if (left > 0)
+                ck_assert_uint_lt(damping_penalty(&d, &p, at(now + left)), p.reuse);
+            int64_t later = now + (int64_t)rng_below(&rng, (uint64_t)p.half_life_us * 40);
+            ck_assert_uint_le(damping_penalty(&d, &p, at(later)), d.penalty);
+        }
+    }
 }
 END_TEST
 
@@ -371,19 +507,18 @@ START_TEST(test_checker_exhaustive)
     /* One address, two failures: every row of 12 results. */
     for (unsigned code = 0; code < 1U << 12; code++) {
         struct checker c;
-        checker_init(&c, 1, 2, at(0));
+        checker_init(&c, 1, 2, &undamped, at(0));
         bool down = false;
         int failed = 0, good = 0;
         for (int i = 0; i < 12; i++) {
             bool ok = (code >> i & 1) != 0;
             struct mono began = at(1000000 + i * 100 * MS);
-            int need = (int)track_good_run(&c.track, 2, began);
             checker_result(&c, checker_take(&c), ok, began, mono_add(began, 20 * MS));
             failed = ok ? 0 : failed + 1;
             good = ok ? good + 1 : 0;
             if (failed >= 2)
                 down = true;
-            else if (down && good >= need)
+            else if (down && good >= 2)
                 down = false;
             ck_assert_msg(down == (c.track.health == HEALTH_DOWN), "code %u at %d", code, i);
             if (failed == 2 && down && c.track.since.us != began.us - 100 * MS)
@@ -400,7 +535,7 @@ START_TEST(test_pool)
 {
     for (unsigned dead = 0; dead < 32; dead++) {
         struct checker c;
-        checker_init(&c, 5, 2, at(0));
+        checker_init(&c, 5, 2, &undamped, at(0));
         for (int i = 0; i < 40; i++) {
             uint16_t a = checker_take(&c);
             struct mono began = at(1000000 + i * 100 * MS);
@@ -421,7 +556,7 @@ END_TEST
 START_TEST(test_checks_end_in_any_order)
 {
     struct checker c;
-    checker_init(&c, 1, 2, at(0));
+    checker_init(&c, 1, 2, &undamped, at(0));
     checker_result(&c, 0, true, at(1000000), at(1010000));
     /* Two hung since before the success that began later: old news. */
     checker_result(&c, 0, true, at(1400000), at(1410000));
@@ -440,7 +575,7 @@ START_TEST(test_rotation_is_constant_work)
 {
     for (uint16_t n = 1; n <= FLEET_MAX_ADDRESSES; n++) {
         struct checker c;
-        checker_init(&c, n, 2, at(0));
+        checker_init(&c, n, 2, &undamped, at(0));
         uint32_t seen = 0;
         for (int i = 0; i < CHECKER_ROUND; i++)
             for (uint16_t k = 0; k < checker_per_interval(&c); k++)
@@ -534,7 +669,7 @@ START_TEST(test_stand_still_vouches_for_nothing)
     ck_assert_int_le(seen.held_us, 11 * INTERVAL);
 
     struct checker c;
-    checker_init(&c, 1, 2, at(0));
+    checker_init(&c, 1, 2, &undamped, at(0));
     (void)checker_result(&c, 0, true, at(0), at(MS));
     (void)checker_result(&c, 0, true, at(100 * MS), at(101 * MS));
     checker_unseen(&c, at(60 * US_PER_SEC));
@@ -602,7 +737,11 @@ int main(void)
     tcase_add_test(c, test_carrier);
     tcase_add_test(c, test_one_way);
     tcase_add_test(c, test_degraded_with_hysteresis);
-    tcase_add_test(c, test_flapping_must_prove_itself_longer);
+    tcase_add_test(c, test_five_percent_each_way);
+    tcase_add_test(c, test_loss_both_ways);
+    tcase_add_test(c, test_flapping_is_told_as_it_is);
+    tcase_add_test(c, test_damping);
+    tcase_add_test(c, test_damping_is_bounded);
     tcase_add_test(c, test_seeded);
     tcase_add_test(c, test_checker_exhaustive);
     tcase_add_test(c, test_pool);

@@ -373,6 +373,7 @@ START_TEST(test_report_round_trips)
             ck_assert(x->rtt_us == y->rtt_us && x->jitter_us == y->jitter_us);
             ck_assert(x->flaps == y->flaps && x->oper_up == y->oper_up);
             ck_assert(x->rx_bytes == y->rx_bytes && x->tx_bytes == y->tx_bytes);
+            ck_assert_int_eq(x->damped_us, y->damped_us);
         }
     }
 }
@@ -420,6 +421,9 @@ START_TEST(test_report_bounds)
     r.observations[4].held_us = US_MAX + 1; /* with its age it would overflow */
     ck_assert_int_eq(report_encode(&r, &key, wire, RECORD_MAX_BYTES, &size), ERR_INVALID);
     r.observations[4].held_us = US_MAX;
+    r.observations[4].damped_us = US_MAX + 1;
+    ck_assert_int_eq(report_encode(&r, &key, wire, RECORD_MAX_BYTES, &size), ERR_INVALID);
+    r.observations[4].damped_us = US_MAX;
     r.sent_us = INT64_MAX;
     ck_assert_int_eq(report_encode(&r, &key, wire, RECORD_MAX_BYTES, &size), ERR_INVALID);
     r.sent_us = US_MAX;

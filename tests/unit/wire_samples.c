@@ -334,6 +334,7 @@ struct report sample_report(struct rng *r, uint32_t count, struct arena *a)
                                  .rtt_us = (uint32_t)rng_next(r),
                                  .jitter_us = (uint32_t)rng_next(r),
                                  .flaps = (uint32_t)rng_next(r),
+                                 .damped_us = (int64_t)rng_below(r, US_MAX),
                                  .oper_up = rng_below(r, 2) == 1,
                                  .rx_bytes = rng_next(r),
                                  .tx_bytes = rng_next(r)};
