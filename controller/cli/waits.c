@@ -41,7 +41,10 @@ static bool concerns(const struct control *c, const struct incident *i, uint16_t
     case SUBJECT_CARRIER:
     case SUBJECT_OBSERVER:
     case SUBJECT_ENTRANCE:
-    case SUBJECT_FEATURES: return false;
+    case SUBJECT_FEATURES:
+    case SUBJECT_CARRIER_AT:
+    case SUBJECT_PATH:
+    case SUBJECT_BACKBONE: return false;
     }
     return false;
 }

@@ -35,7 +35,10 @@ static enum health seen(const struct control *c, const struct diagnosis *d, cons
     case SUBJECT_CARRIER:
     case SUBJECT_REGION:
     case SUBJECT_ENTRANCE:
-    case SUBJECT_FEATURES: return HEALTH_UNKNOWN;
+    case SUBJECT_FEATURES:
+    case SUBJECT_CARRIER_AT:
+    case SUBJECT_PATH:
+    case SUBJECT_BACKBONE: return HEALTH_UNKNOWN;
     }
     return HEALTH_UNKNOWN;
 }

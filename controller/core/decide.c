@@ -44,8 +44,7 @@ size_t decide_arena_size(const struct fleet *f)
         sizeof(struct evidence_ref) * f->idc_count + sizeof(struct verdict) * verdict_bound(f) +
         sizeof(struct guard_result) * RECORD_MAX_GUARDS + sizeof(struct incident) * INCIDENT_MAX +
         sizeof(struct change) * change_bound(f);
-    size_t home =
-        2 * (size_t)f->entrance_count + f->link_count; /* all usable, none dead, none out */
+    size_t home = 2 * path_count(f) + f->link_count; /* all usable, none dead, none out */
     return outlook_arena_size(f) + 2 * plan_arena_size(f) + 3 * planner_arena_size(f) +
            2 * nexthop_arena_size(f) + places + result + home + (size_t)16 * 10;
 }
@@ -53,14 +52,14 @@ size_t decide_arena_size(const struct fleet *f)
 /* The plan with nothing known down, without hops: every entrance may receive. */
 static int plan_home(const struct fleet *f, struct arena *a, struct plan *ret_plan)
 {
-    bool *none = ARENA_NEW(a, bool, f->entrance_count),
-         *all = ARENA_NEW(a, bool, f->entrance_count);
+    size_t paths = path_count(f);
+    bool *none = ARENA_NEW(a, bool, paths), *all = ARENA_NEW(a, bool, paths);
     struct planner p;
     struct plan plan;
     if (none == NULL || all == NULL) {
         return ERR_FULL;
     }
-    memset(all, true, f->entrance_count);
+    memset(all, true, paths);
     int status = planner_new(f, none, all, a, &p);
     status = status == OK ? plan_new(f, a, &plan) : status;
     if (status != OK) {
@@ -228,16 +227,17 @@ static int make_target(struct work *w, struct planner *p, struct plan *ret_targe
                        struct rollout_way *ret_way)
 {
     const struct fleet *f = w->o.f;
-    bool *not_out = ARENA_NEW(w->arena, bool, f->entrance_count);
+    size_t paths = path_count(f);
+    bool *not_out = ARENA_NEW(w->arena, bool, paths);
     int status = not_out == NULL ? ERR_FULL : plan_home(f, w->arena, ret_target);
     status = status == OK ? planner_new(f, w->o.out, not_out, w->arena, p) : status;
     if (status != OK) {
         return status;
     }
     bool whole = true;
-    for (uint16_t e = 0; e < f->entrance_count; e++) {
-        not_out[e] = !w->o.out[e];
-        whole = whole && not_out[e];
+    for (size_t n = 0; n < paths; n++) {
+        not_out[n] = !w->o.out[n];
+        whole = whole && not_out[n];
     }
     planner_rescue(p, ret_target);
     *ret_way = (struct rollout_way){.target = ret_target, .whole = whole, .load = &p->load};
@@ -268,6 +268,12 @@ static bool death_pending(const struct outlook *o)
     }
     for (size_t i = 0; i < (size_t)o->f->service_count * o->f->idc_count; i++) {
         pending = pending || o->d->services[i].rule == RULE_NOT_CONFIRMED_YET;
+    }
+    for (size_t i = 0; i < (size_t)o->f->carrier_count * o->f->idc_count; i++) {
+        pending = pending || o->d->fronts[i].rule == RULE_NOT_CONFIRMED_YET;
+    }
+    for (size_t i = 0; i < path_count(o->f); i++) {
+        pending = pending || o->d->paths[i].rule == RULE_NOT_CONFIRMED_YET;
     }
     return pending;
 }

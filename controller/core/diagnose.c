@@ -18,9 +18,10 @@ struct bench {
 
 size_t diagnosis_arena_size(const struct fleet *f)
 {
-    size_t verdicts =
-        (size_t)f->link_count + 2 * (size_t)f->idc_count + (size_t)f->service_count * f->idc_count;
-    return witness_arena_size(f) + verdicts * sizeof(struct verdict) + (size_t)4 * 16;
+    size_t verdicts = (size_t)f->link_count + 2 * (size_t)f->idc_count +
+                      (size_t)f->service_count * f->idc_count +
+                      (size_t)f->carrier_count * (1 + f->idc_count) + path_count(f);
+    return witness_arena_size(f) + verdicts * sizeof(struct verdict) + (size_t)7 * 16;
 }
 
 int diagnosis_new(const struct fleet *f, struct arena *a, struct diagnosis *ret_d)
@@ -34,7 +35,11 @@ int diagnosis_new(const struct fleet *f, struct arena *a, struct diagnosis *ret_
     d.idcs = ARENA_NEW(a, struct verdict, f->idc_count);
     d.services = ARENA_NEW(a, struct verdict, (size_t)f->service_count * f->idc_count);
     d.observers = ARENA_NEW(a, struct verdict, f->idc_count);
-    if (d.links == NULL || d.idcs == NULL || d.services == NULL || d.observers == NULL) {
+    d.carriers = ARENA_NEW(a, struct verdict, f->carrier_count);
+    d.fronts = ARENA_NEW(a, struct verdict, (size_t)f->carrier_count * f->idc_count);
+    d.paths = ARENA_NEW(a, struct verdict, path_count(f));
+    if (d.links == NULL || d.idcs == NULL || d.services == NULL || d.observers == NULL ||
+        d.carriers == NULL || d.fronts == NULL || d.paths == NULL) {
         return ERR_FULL;
     }
     *ret_d = d;
@@ -95,23 +100,31 @@ static bool says_alive(const struct bench *b, uint16_t x, int64_t dark_us)
            own->age_us + margin_us < dark_us;
 }
 
-/* All counted observers call it dark: is that a death? need: whose agreement it takes. */
+/* What it takes to believe that something is dead. */
+struct proof {
+    enum rule rule;  /* by which min_observers who agree conclude it */
+    bool references; /* their references over its carriers must be good ... */
+    bool lone;       /* ... and who proves himself so is enough when nobody else speaks */
+};
+
+/* All counted observers have called it dark for dark_us: is that a death? */
 static void judge_dark(const struct bench *b, struct verdict *v, const struct tally *t,
-                       enum rule proved)
+                       int64_t dark_us, struct proof proof)
 {
+    uint32_t agree = proof.references ? t->covered : t->dark;
     memcpy(v->for_observers, t->dark_bits, sizeof v->for_observers);
-    if (t->dark_us < b->policy->confirmation_us) {
-        wake_in(b, b->policy->confirmation_us - t->dark_us);
-        conclude(v, HEALTH_DEGRADED, RULE_NOT_CONFIRMED_YET, t->dark_us);
+    if (dark_us < b->policy->confirmation_us) {
+        wake_in(b, b->policy->confirmation_us - dark_us);
+        conclude(v, HEALTH_DEGRADED, RULE_NOT_CONFIRMED_YET, dark_us);
     } else if (b->cold_us > 0) {
         wake_in(b, b->cold_us);
-        conclude(v, HEALTH_DEGRADED, RULE_COLD_START, t->dark_us);
-    } else if (t->dark >= b->policy->min_observers || BUG(MIN_OBSERVERS)) {
-        conclude(v, HEALTH_DOWN, proved, t->dark_us);
-    } else if (proved == RULE_QUORUM_DOWN && t->dark == t->covered) {
-        conclude(v, HEALTH_DOWN, RULE_LONE_WITNESS_GOOD_REFERENCES, t->dark_us);
+        conclude(v, HEALTH_DEGRADED, RULE_COLD_START, dark_us);
+    } else if (agree >= b->policy->min_observers || BUG(MIN_OBSERVERS)) {
+        conclude(v, HEALTH_DOWN, proof.rule, dark_us);
+    } else if (proof.lone && t->dark == t->covered) {
+        conclude(v, HEALTH_DOWN, RULE_LONE_WITNESS_GOOD_REFERENCES, dark_us);
     } else {
-        conclude(v, HEALTH_UNKNOWN, RULE_NOT_ENOUGH_OBSERVERS, t->dark_us);
+        conclude(v, HEALTH_UNKNOWN, RULE_NOT_ENOUGH_OBSERVERS, dark_us);
     }
 }
 
@@ -133,6 +146,25 @@ static void judge_not_dark(const struct bench *b, struct verdict *v, const struc
     conclude(v, HEALTH_UP, held ? RULE_HOLD_DOWN : RULE_SEEN_GOOD, t->good_us);
 }
 
+static void judge_partly(struct verdict *v, const struct tally *t)
+{
+    memcpy(v->for_observers, t->dark_bits, sizeof v->for_observers);
+    conclude(v, HEALTH_DEGRADED, RULE_PARTLY_SEEN, t->dark_us);
+}
+
+/* What holds for the whole holds for its part. */
+static void judge_as(struct verdict *v, const struct verdict *whole)
+{
+    memcpy(v->for_observers, whole->for_observers, sizeof v->for_observers);
+    conclude(v, whole->health, whole->rule, whole->held_us);
+}
+
+/* Dark to all who speak of it. */
+static bool all_dark(const struct tally *t)
+{
+    return t->good == 0 && t->dark > 0;
+}
+
 static void judge_idc(const struct bench *b, uint16_t x)
 {
     struct verdict *v = &b->d->idcs[x];
@@ -143,14 +175,13 @@ static void judge_idc(const struct bench *b, uint16_t x)
                        open_incident(b->c, INCIDENT_IDC_OUTAGE, v->subject) != NULL ||
                            open_incident(b->c, INCIDENT_IDC_ISOLATED, v->subject) != NULL);
     } else if (t->good > 0) {
-        memcpy(v->for_observers, t->dark_bits, sizeof v->for_observers);
-        conclude(v, HEALTH_DEGRADED, RULE_PARTLY_SEEN, t->dark_us);
+        judge_partly(v, t);
     } else if (says_alive(b, x, t->dark_us)) {
         memcpy(v->for_observers, t->dark_bits, sizeof v->for_observers);
         conclude(v, HEALTH_DEGRADED, RULE_OWN_PROBE_SAYS_ALIVE, t->dark_us);
         wake_in(b, b->policy->confirmation_us - t->dark_us);
     } else {
-        judge_dark(b, v, t, RULE_QUORUM_DOWN);
+        judge_dark(b, v, t, t->dark_us, (struct proof){RULE_QUORUM_DOWN, false, true});
     }
 }
 
@@ -161,21 +192,118 @@ static void judge_service(const struct bench *b, uint16_t s, uint16_t x)
     const struct tally *t = &b->w->places[at];
     const struct tally *idc = &b->w->idcs[x];
     *v = (struct verdict){.subject = {SUBJECT_SERVICE, s, x}};
-    if (idc->good == 0 && idc->dark > 0) {
-        /* The whole IDC is dark: what holds for it holds for its services. */
-        const struct verdict *whole = &b->d->idcs[x];
-        memcpy(v->for_observers, whole->for_observers, sizeof v->for_observers);
-        conclude(v, whole->health, whole->rule, whole->held_us);
+    if (all_dark(idc)) {
+        judge_as(v, &b->d->idcs[x]);
     } else if (t->dark == 0) {
         judge_not_dark(b, v, t,
                        open_incident(b->c, INCIDENT_GRAY_FAILURE, v->subject) != NULL ||
                            open_incident(b->c, INCIDENT_IDC_OUTAGE,
                                          (struct subject){SUBJECT_IDC, x, 0}) != NULL);
     } else if (t->good > 0) {
-        memcpy(v->for_observers, t->dark_bits, sizeof v->for_observers);
-        conclude(v, HEALTH_DEGRADED, RULE_PARTLY_SEEN, t->dark_us);
+        judge_partly(v, t);
     } else {
-        judge_dark(b, v, t, RULE_SERVICE_DEAD_INSIDE);
+        judge_dark(b, v, t, t->dark_us, (struct proof){RULE_SERVICE_DEAD_INSIDE, false, false});
+    }
+}
+
+/* Somebody blind on it alone is no death of the carrier; min_observers are, when nobody sees
+ * anything over it. */
+static void judge_carrier(const struct bench *b, uint16_t c)
+{
+    struct verdict *v = &b->d->carriers[c];
+    const struct tally *t = &b->w->carriers[c];
+    *v = (struct verdict){.subject = {SUBJECT_CARRIER, c, 0}};
+    if (t->dark == 0) {
+        judge_not_dark(b, v, t, open_incident(b->c, INCIDENT_CARRIER_OUTAGE, v->subject) != NULL);
+    } else if (t->good > 0) {
+        judge_partly(v, t);
+    } else {
+        judge_dark(b, v, t, t->dark_us, (struct proof){RULE_CARRIER_DARK_EVERYWHERE, false, false});
+    }
+}
+
+/* Observers are believed about a carrier by their references over it, where it has any. */
+static struct proof proof_over(const struct bench *b, uint16_t c, enum rule rule)
+{
+    return (struct proof){rule, (b->w->referenced >> c & 1) != 0, true};
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static bool coming_back(const struct bench *b, uint16_t x)
+{
+    return open_incident(b->c, INCIDENT_IDC_OUTAGE, (struct subject){SUBJECT_IDC, x, 0}) != NULL;
+}
+
+/* A carrier at an IDC. A service that is dead inside is dark over every carrier, and its own case:
+ * only entrances of services that somebody sees good there tell of the carrier. */
+static void judge_front(const struct bench *b, uint16_t c, uint16_t x)
+{
+    size_t at = (size_t)c * b->f->idc_count + x;
+    struct verdict *v = &b->d->fronts[at];
+    const struct tally *t = &b->w->fronts[at], *idc = &b->w->idcs[x];
+    *v = (struct verdict){.subject = {SUBJECT_CARRIER_AT, c, x}};
+    if (all_dark(idc)) {
+        judge_as(v, &b->d->idcs[x]);
+    } else if (t->dark == 0) {
+        judge_not_dark(b, v, t,
+                       coming_back(b, x) ||
+                           open_incident(b->c, INCIDENT_CARRIER_OUTAGE, v->subject) != NULL);
+    } else if (t->good > 0) {
+        judge_partly(v, t);
+    } else if (!b->w->served[at]) {
+        memcpy(v->for_observers, t->dark_bits, sizeof v->for_observers);
+        conclude(v, HEALTH_DEGRADED, RULE_SERVICE_DEAD_INSIDE, t->dark_us);
+    } else {
+        /* Dark over this one while good over something else, for the whole window. */
+        judge_dark(b, v, t, least(t->dark_us, idc->good_us),
+                   proof_over(b, c, RULE_CARRIER_DARK_HERE));
+    }
+}
+
+/* Somebody could look at the entrance over the carrier. */
+static bool watched(const struct bench *b, uint16_t e, uint16_t c)
+{
+    uint16_t x = b->f->entrances[e].idc;
+    return b->w->watchers[c] > (b->w->carriers_at[x] >> c & 1);
+}
+
+static bool path_was_out(const struct bench *b, const struct verdict *v, uint16_t c)
+{
+    const struct entrance *e = &b->f->entrances[v->subject.a];
+    struct subject place = {SUBJECT_SERVICE, e->service, e->idc};
+    struct subject front = {SUBJECT_CARRIER_AT, c, e->idc};
+    return coming_back(b, e->idc) || open_incident(b->c, INCIDENT_GRAY_FAILURE, place) != NULL ||
+           open_incident(b->c, INCIDENT_CARRIER_OUTAGE, front) != NULL ||
+           open_incident(b->c, INCIDENT_GRAY_FAILURE, v->subject) != NULL;
+}
+
+/* What is dark as a whole (IDC, service there, carrier there) is judged as that. */
+static void judge_path(const struct bench *b, uint16_t e, uint16_t c)
+{
+    const struct entrance *at = &b->f->entrances[e];
+    size_t place = (size_t)at->service * b->f->idc_count + at->idc;
+    size_t front = (size_t)c * b->f->idc_count + at->idc;
+    struct verdict *v = &b->d->paths[path_index(b->f, e, c)];
+    const struct tally *t = &b->w->paths[path_index(b->f, e, c)];
+    *v = (struct verdict){.subject = {SUBJECT_PATH, e, c}};
+    if (!entrance_over(at, c)) {
+        return;
+    }
+    if (all_dark(&b->w->idcs[at->idc]) || all_dark(&b->w->places[place]) || !watched(b, e, c)) {
+        judge_as(v, &b->d->services[place]);
+    } else if (all_dark(&b->w->fronts[front])) {
+        judge_as(v, &b->d->fronts[front]);
+    } else if (t->dark == 0) {
+        judge_not_dark(b, v, t, path_was_out(b, v, c));
+    } else if (t->good > 0) {
+        judge_partly(v, t);
+    } else {
+        judge_dark(b, v, t, least(t->dark_us, b->w->fronts[front].good_us),
+                   proof_over(b, c, RULE_PATH_DARK));
     }
 }
 
@@ -276,6 +404,21 @@ static void judge_link(const struct bench *b, uint16_t l)
     }
 }
 
+static void judge_carriers(const struct bench *b)
+{
+    for (uint16_t c = 0; c < b->f->carrier_count; c++) {
+        judge_carrier(b, c);
+        for (uint16_t x = 0; x < b->f->idc_count; x++) {
+            judge_front(b, c, x);
+        }
+    }
+    for (uint16_t e = 0; e < b->f->entrance_count; e++) {
+        for (uint16_t c = 0; c < b->f->carrier_count; c++) {
+            judge_path(b, e, c);
+        }
+    }
+}
+
 void diagnose(const struct control *c, const struct evidence *evidence, struct logtime now,
               struct diagnosis *d)
 {
@@ -300,6 +443,7 @@ void diagnose(const struct control *c, const struct evidence *evidence, struct l
             judge_service(&b, s, x);
         }
     }
+    judge_carriers(&b);
     for (uint16_t l = 0; l < f->link_count; l++) {
         judge_link(&b, l);
     }

@@ -24,6 +24,9 @@ struct diagnosis {
     struct verdict *idcs;      /* [idc] */
     struct verdict *services;  /* [service * idc_count + idc] */
     struct verdict *observers; /* [idc] */
+    struct verdict *carriers;  /* [carrier] everywhere */
+    struct verdict *fronts;    /* [carrier * idc_count + idc] the carrier at the IDC */
+    struct verdict *paths;     /* [path_index()] the entrance as reached over the carrier */
     int64_t next_us;         /* in how long a verdict may change by time alone; INT64_MAX: never */
     struct witness *witness; /* working memory: the words of the observers (core/witness.h) */
 };

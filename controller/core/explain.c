@@ -44,6 +44,12 @@ void put_entrance(const struct fleet *f, uint16_t entrance, struct text *t)
              "entrance");
 }
 
+void put_carrier(const struct fleet *f, uint16_t carrier, struct text *t)
+{
+    put_name(t, f->carrier_count > 0 ? f->carriers[0].name : "", sizeof *f->carriers,
+             f->carrier_count, carrier, "carrier");
+}
+
 void put_replica(const struct fleet *f, uint16_t partition, struct text *t)
 {
     for (uint16_t x = 0; x < f->idc_count; x++) {
@@ -101,6 +107,19 @@ const char *rule_text(enum rule r)
     case RULE_ABSENT_PROBE: return "its own probe was absent before and does not block";
     case RULE_HOLD_DOWN: return "up again, but not yet for the hold-down";
     case RULE_PARTLY_SEEN: return "some observers see it good, some bad";
+    case RULE_CARRIER_DARK_HERE:
+        return "all that the carrier reaches there is dark to enough observers whose references "
+               "over it are good, and the IDC is seen good over something else";
+    case RULE_CARRIER_DARK_EVERYWHERE:
+        return "everything over this carrier, references too, is dark to enough observers who see "
+               "the rest of the world, and nobody sees anything over it";
+    case RULE_PATH_DARK:
+        return "dark over this carrier to enough observers whose references over it are good, "
+               "while other entrances of its IDC are seen over it";
+    case RULE_CONDUIT_CUT: return "all links of the conduit are down";
+    case RULE_OFF_BACKBONE:
+        return "all its links to living IDCs are down, and its entrances are seen good from "
+               "outside";
     }
     return "an unknown rule";
 }
@@ -119,8 +138,7 @@ void explain_subject(const struct fleet *f, const struct subject *s, struct text
         return;
     case SUBJECT_CARRIER:
         text_put(t, "carrier ");
-        put_name(t, s->a < f->carrier_count ? f->carriers[0].name : "", sizeof *f->carriers,
-                 f->carrier_count, s->a, "carrier");
+        put_carrier(f, s->a, t);
         return;
     case SUBJECT_IDC:
         text_put(t, "IDC ");
@@ -149,6 +167,22 @@ void explain_subject(const struct fleet *f, const struct subject *s, struct text
         put_service(f, s->b, t);
         text_put(t, " in region ");
         put_region(f, s->a, t);
+        return;
+    case SUBJECT_CARRIER_AT:
+        text_put(t, "carrier ");
+        put_carrier(f, s->a, t);
+        text_put(t, " at ");
+        put_idc(f, s->b, t);
+        return;
+    case SUBJECT_PATH:
+        text_put(t, "entrance ");
+        put_entrance(f, s->a, t);
+        text_put(t, " over ");
+        put_carrier(f, s->b, t);
+        return;
+    case SUBJECT_BACKBONE:
+        text_put(t, "the backbone at ");
+        put_idc(f, s->a, t);
         return;
     }
     text_put(t, "the fleet");

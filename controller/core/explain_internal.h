@@ -8,6 +8,7 @@ void put_idc(const struct fleet *f, uint16_t idc, struct text *t);
 void put_service(const struct fleet *f, uint16_t service, struct text *t);
 void put_region(const struct fleet *f, uint16_t region, struct text *t);
 void put_view(const struct fleet *f, uint16_t view, struct text *t);
+void put_carrier(const struct fleet *f, uint16_t carrier, struct text *t);
 void put_link(const struct fleet *f, uint16_t link, struct text *t);
 void put_entrance(const struct fleet *f, uint16_t entrance, struct text *t);
 /* The IDC whose report partition it is: a replica's name. */

@@ -62,9 +62,11 @@ static bool is_rescue(enum decide_purpose p)
 }
 
 /* Why the slot may not move from one entrance to the other; 0: it may. */
-static unsigned forbids_move(const struct check_run *g, uint16_t s, uint16_t from, uint16_t to)
+static unsigned forbids_move(const struct check_run *g, uint16_t s, uint16_t v, uint16_t from,
+                             uint16_t to)
 {
     const struct outlook *o = g->o;
+    uint16_t c = o->f->views[v].carrier;
     if (o->f->services[s].stateful && !BUG(STATEFUL)) {
         return GUARD_STATEFUL;
     }
@@ -74,14 +76,14 @@ static unsigned forbids_move(const struct check_run *g, uint16_t s, uint16_t fro
     if (to == FLEET_NONE) {
         return BUG(NEVER_LAST) ? 0 : GUARD_NEVER_LAST;
     }
-    if (is_rescue(g->purpose) && (from == FLEET_NONE || !o->dead[from])) {
+    if (is_rescue(g->purpose) && (from == FLEET_NONE || !o->dead[path_index(o->f, from, c)])) {
         return GUARD_QUORUM; /* a rescue takes only from what is concluded dead */
     }
     if (is_rescue(g->purpose) &&
         logtime_diff_us(o->now, o->c->epoch_began) < o->f->policy.cold_start_us) {
         return GUARD_COLD_START;
     }
-    if (!is_rescue(g->purpose) && !o->settled[to]) {
+    if (!is_rescue(g->purpose) && !o->settled[path_index(o->f, to, c)]) {
         return GUARD_RESTORE; /* still out, not approved, or not held for long enough */
     }
     return 0;
@@ -116,7 +118,7 @@ static void check_answer(struct check_run *g, uint16_t s, uint16_t v)
     uint16_t about = FLEET_NONE;
     for (uint8_t i = 0; i < to->count && i < from->count && forbidden == 0; i++) {
         if (from->slots[i].entrance != to->slots[i].entrance && slots_moved(from, to) > 0) {
-            forbidden = forbids_move(g, s, from->slots[i].entrance, to->slots[i].entrance);
+            forbidden = forbids_move(g, s, v, from->slots[i].entrance, to->slots[i].entrance);
             about = from->slots[i].entrance != FLEET_NONE ? from->slots[i].entrance
                                                           : to->slots[i].entrance;
         }
@@ -143,7 +145,8 @@ static void tell_what_stays(struct check_run *g, uint16_t s, uint16_t v)
     const struct answer *a = plan_answer(g->to, s, v);
     for (uint8_t i = 0; i < a->count; i++) {
         uint16_t e = a->slots[i].entrance;
-        if (e == FLEET_NONE || !g->o->out[e]) {
+        size_t path = e == FLEET_NONE ? 0 : path_index(f, e, f->views[v].carrier);
+        if (e == FLEET_NONE || !g->o->out[path]) {
             continue;
         }
         bool budget = g->o->over_budget[f->entrances[e].idc];
@@ -152,7 +155,7 @@ static void tell_what_stays(struct check_run *g, uint16_t s, uint16_t v)
         } else if (budget) {
             tell(g, GUARD_DRAIN_BUDGET, false,
                  (struct subject){SUBJECT_IDC, f->entrances[e].idc, 0});
-        } else if (g->o->dead[e] && !stopped(g->log, GUARD_PIN) &&
+        } else if (g->o->dead[path] && !stopped(g->log, GUARD_PIN) &&
                    !stopped(g->log, GUARD_COLD_START)) {
             tell(g, GUARD_LAST_IDC, false, place_of(f, e));
         }
@@ -181,7 +184,7 @@ static uint16_t over_capacity(const struct check_run *g, uint16_t s)
     const struct fleet *f = g->o->f;
     load_compute(f, g->to, s, g->load);
     for (uint16_t e = 0; e < f->entrance_count; e++) {
-        if (f->entrances[e].service != s || g->o->out[e]) {
+        if (f->entrances[e].service != s || entrance_out(g->o, e)) {
             continue;
         }
         uint8_t limit = *plan_tier_limit(g->to, f->idcs[f->entrances[e].idc].region, s);
@@ -270,7 +273,7 @@ void guard_overloads(const struct outlook *o, const struct plan *p, struct load 
         for (uint16_t e = 0; e < f->entrance_count; e++) {
             uint8_t limit = *plan_tier_limit(p, f->idcs[f->entrances[e].idc].region, s);
             bool core_only = tier_below(&f->services[s], limit) == limit;
-            if (f->entrances[e].service == s && !o->out[e] && core_only &&
+            if (f->entrances[e].service == s && !entrance_out(o, e) && core_only &&
                 !load_fits(f, load, e, 0, 0)) {
                 ret_over[(size_t)s * f->idc_count + f->entrances[e].idc] = true;
             }

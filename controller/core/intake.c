@@ -13,13 +13,26 @@ static uint32_t target_count(const struct fleet *f, uint16_t idc, struct target 
     return n < 0 ? 0 : (uint32_t)n;
 }
 
+/* Over at most so many carriers. */
+static uint32_t ways(uint32_t carriers)
+{
+    uint32_t n = 0;
+    for (uint32_t left = carriers; left != 0; left &= left - 1) {
+        n++;
+    }
+    return n == 0 ? 1 : n;
+}
+
 static uint32_t target_bound(const struct fleet *f)
 {
-    uint32_t checks = 0;
+    uint32_t bound = 2 * (uint32_t)f->link_count;
     for (uint16_t i = 0; i < f->entrance_count; i++) {
-        checks += f->services[f->entrances[i].service].check_count;
+        const struct entrance *e = &f->entrances[i];
+        bound += f->services[e->service].check_count * ways(e->carriers);
     }
-    uint32_t bound = 2 * (uint32_t)f->link_count + checks + f->reference_count;
+    for (uint16_t i = 0; i < f->reference_count; i++) {
+        bound += ways(f->references[i].carriers);
+    }
     return bound < REPORT_MAX_TARGETS ? bound : REPORT_MAX_TARGETS;
 }
 

@@ -8,8 +8,7 @@
 
 size_t outlook_arena_size(const struct fleet *f)
 {
-    return (size_t)4 * f->entrance_count + (size_t)2 * f->link_count + f->idc_count +
-           (size_t)7 * 16;
+    return 4 * path_count(f) + (size_t)2 * f->link_count + f->idc_count + (size_t)7 * 16;
 }
 
 int outlook_new(const struct control *c, const struct diagnosis *d, struct logtime now,
@@ -17,10 +16,10 @@ int outlook_new(const struct control *c, const struct diagnosis *d, struct logti
 {
     const struct fleet *f = c->fleet;
     struct outlook o = {.c = c, .f = f, .d = d, .now = now};
-    o.dead = ARENA_NEW(a, bool, f->entrance_count);
-    o.out = ARENA_NEW(a, bool, f->entrance_count);
-    o.usable = ARENA_NEW(a, bool, f->entrance_count);
-    o.settled = ARENA_NEW(a, bool, f->entrance_count);
+    o.dead = ARENA_NEW(a, bool, path_count(f));
+    o.out = ARENA_NEW(a, bool, path_count(f));
+    o.usable = ARENA_NEW(a, bool, path_count(f));
+    o.settled = ARENA_NEW(a, bool, path_count(f));
     o.link_out = ARENA_NEW(a, bool, f->link_count);
     o.release = ARENA_NEW(a, bool, f->link_count);
     o.over_budget = ARENA_NEW(a, bool, f->idc_count);
@@ -79,6 +78,29 @@ static bool seen_good(const struct verdict *v)
     return v->health == HEALTH_UP || v->rule == RULE_PARTLY_SEEN;
 }
 
+/* Seen good by all who look, for the hold-down. */
+static bool has_held(const struct verdict *v, int64_t hold_us)
+{
+    return v->rule == RULE_SEEN_GOOD && v->held_us >= hold_us;
+}
+
+/* One entrance over one carrier, with what holds for the entrance over all of them. */
+static void fill_path(struct outlook *o, uint16_t e, uint16_t c, bool out, bool dead)
+{
+    const struct entrance *at = &o->f->entrances[e];
+    const struct verdict *idc = &o->d->idcs[at->idc];
+    const struct verdict *place = &o->d->services[(size_t)at->service * o->f->idc_count + at->idc];
+    size_t n = path_index(o->f, e, c);
+    const struct verdict *path = &o->d->paths[n];
+    o->out[n] = out;
+    o->dead[n] = dead;
+    o->usable[n] = !out && seen_good(idc) && seen_good(place) && seen_good(path);
+    /* Whether or not an outage of it was ever concluded: nobody may have led while it was dead. */
+    int64_t hold_us = BUG(HOLD_DOWN) ? 0 : o->f->policy.idc_hold_down_us;
+    o->settled[n] = o->usable[n] && has_held(idc, hold_us) && has_held(place, hold_us) &&
+                    has_held(path, hold_us);
+}
+
 static void fill_entrance(struct outlook *o, const struct casebook *cases, uint16_t e)
 {
     const struct entrance *at = &o->f->entrances[e];
@@ -87,14 +109,24 @@ static void fill_entrance(struct outlook *o, const struct casebook *cases, uint1
     bool idc_out = case_holds(case_find_const(cases, INCIDENT_IDC_OUTAGE, idc->subject));
     bool place_out = case_holds(case_find_const(
         cases, INCIDENT_GRAY_FAILURE, (struct subject){SUBJECT_SERVICE, at->service, at->idc}));
-    o->out[e] = idc_out || place_out;
-    o->dead[e] = (idc_out && idc->health == HEALTH_DOWN && !o->over_budget[at->idc]) ||
-                 (place_out && place->health == HEALTH_DOWN && idc->health != HEALTH_DOWN);
-    o->usable[e] = !o->out[e] && seen_good(idc) && seen_good(place);
-    /* Whether or not an outage of it was ever concluded: nobody may have led while it was dead. */
-    int64_t hold_us = BUG(HOLD_DOWN) ? 0 : o->f->policy.idc_hold_down_us;
-    o->settled[e] = o->usable[e] && idc->rule == RULE_SEEN_GOOD && idc->held_us >= hold_us &&
-                    place->rule == RULE_SEEN_GOOD && place->held_us >= hold_us;
+    bool dead = (idc_out && idc->health == HEALTH_DOWN && !o->over_budget[at->idc]) ||
+                (place_out && place->health == HEALTH_DOWN && idc->health != HEALTH_DOWN);
+    for (uint16_t c = 0; c < o->f->carrier_count; c++) {
+        if (entrance_over(at, c)) {
+            fill_path(o, e, c, idc_out || place_out, dead);
+        }
+    }
+}
+
+bool entrance_out(const struct outlook *o, uint16_t entrance)
+{
+    for (uint16_t c = 0; c < o->f->carrier_count; c++) {
+        if (entrance_over(&o->f->entrances[entrance], c) &&
+            !o->out[path_index(o->f, entrance, c)]) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void fill_link(struct outlook *o, const struct casebook *cases, uint16_t l)

@@ -16,12 +16,13 @@ struct outlook {
     const struct fleet *f;
     const struct diagnosis *d;
     struct logtime now;
-    bool *dead; /* [entrance] concluded dead on fresh evidence, within the budget: its slots move */
-    bool *out;  /* [entrance] drained or to be drained until its incident recovers */
-    bool *usable;      /* [entrance] not out and positively seen good: may receive */
-    bool *settled;     /* [entrance] usable, and good for the hold-down: traffic may come back */
-    bool *link_out;    /* [link] does not carry in the plan */
-    bool *release;     /* [link] has held long enough: its downs are released */
+    /* Of an entrance as reached over a carrier: a view asks for its own carrier's. */
+    bool *dead; /* [path_index()] concluded dead on fresh evidence, within the budget: slots move */
+    bool *out;  /* [path_index()] drained or to be drained until its incident recovers */
+    bool *usable;   /* [path_index()] not out and positively seen good: may receive */
+    bool *settled;  /* [path_index()] usable, and good for the hold-down: traffic may come back */
+    bool *link_out; /* [link] does not carry in the plan */
+    bool *release;  /* [link] has held long enough: its downs are released */
     bool *over_budget; /* [idc] dead, but more than max_drained_idcs are */
     bool routes_open;  /* some incident or release concerns next hops */
 };
@@ -31,6 +32,9 @@ int outlook_new(const struct control *c, const struct diagnosis *d, struct logti
                 struct arena *a, struct outlook *ret_o) MUST_CHECK;
 /* Fills the arrays from the verdicts and the casebook. */
 void outlook_fill(struct outlook *o, const struct casebook *cases);
+
+/* The entrance is out over every carrier that reaches it. */
+bool entrance_out(const struct outlook *o, uint16_t entrance);
 
 struct incident *case_find(struct casebook *cases, enum incident_kind kind, struct subject subject);
 const struct incident *case_find_const(const struct casebook *cases, enum incident_kind kind,

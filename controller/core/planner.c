@@ -71,7 +71,7 @@ int planner_new(const struct fleet *f, const bool *dead, const bool *usable, str
 
 bool entrance_reaches(const struct fleet *f, uint16_t entrance, uint16_t view)
 {
-    return (f->entrances[entrance].carriers >> f->views[view].carrier & 1) != 0;
+    return entrance_over(&f->entrances[entrance], f->views[view].carrier);
 }
 
 int answer_free_address(const struct fleet *f, const struct answer *a, uint16_t entrance)
@@ -94,7 +94,9 @@ int answer_free_address(const struct fleet *f, const struct answer *a, uint16_t 
  * none. */
 static uint16_t usable_from(const struct planner *p, uint16_t e, uint16_t v)
 {
-    while (e != FLEET_NONE && !(p->usable[e] && entrance_reaches(p->f, e, v))) {
+    uint16_t c = p->f->views[v].carrier;
+    while (e != FLEET_NONE &&
+           !(p->usable[path_index(p->f, e, c)] && entrance_reaches(p->f, e, v))) {
         e = p->next[e];
     }
     return e;
@@ -247,6 +249,16 @@ static void spread(struct planner *p, struct plan *plan, uint16_t s)
     }
 }
 
+/* Dead over every carrier that reaches it. */
+static bool dead_for_all(const struct planner *p, uint16_t e)
+{
+    bool dead = true;
+    for (uint16_t c = 0; c < p->f->carrier_count; c++) {
+        dead = dead && (p->dead[path_index(p->f, e, c)] || !entrance_over(&p->f->entrances[e], c));
+    }
+    return dead;
+}
+
 /* All entrances of the service in the region, and their IDCs, carry what the plan gives them. */
 static bool region_fits(struct planner *p, const struct plan *plan, uint16_t s, uint16_t region)
 {
@@ -255,7 +267,7 @@ static bool region_fits(struct planner *p, const struct plan *plan, uint16_t s, 
     bool fits = true;
     for (uint16_t e = 0; e < f->entrance_count; e++) {
         if (f->entrances[e].service == s && f->idcs[f->entrances[e].idc].region == region &&
-            !p->dead[e]) {
+            !dead_for_all(p, e)) {
             fits = fits && load_fits(f, &p->load, e, 0, 0);
         }
     }
@@ -352,13 +364,14 @@ void planner_home(struct planner *p, struct plan *plan)
     }
 }
 
-/* The slots of dead entrances, as bits. */
-static uint32_t dead_slots(const struct planner *p, const struct answer *a)
+/* The view's slots on entrances dead over its carrier, as bits. */
+static uint32_t dead_slots(const struct planner *p, const struct answer *a, uint16_t v)
 {
     uint32_t bits = 0;
+    uint16_t c = p->f->views[v].carrier;
     for (uint8_t i = 0; i < a->count; i++) {
         uint16_t e = a->slots[i].entrance;
-        bits |= e != FLEET_NONE && p->dead[e] ? UINT32_C(1) << i : 0;
+        bits |= e != FLEET_NONE && p->dead[path_index(p->f, e, c)] ? UINT32_C(1) << i : 0;
     }
     return bits;
 }
@@ -372,7 +385,7 @@ void planner_rescue(struct planner *p, struct plan *plan)
             p->wanted[v] = 0;
             bool stays = f->services[s].stateful && !BUG(STATEFUL);
             if (!stays && choose_ranks(p, s, v)) {
-                p->wanted[v] = dead_slots(p, plan_answer(plan, s, v));
+                p->wanted[v] = dead_slots(p, plan_answer(plan, s, v), v);
             }
             any = any || p->wanted[v] != 0;
         }

@@ -9,8 +9,8 @@
 
 struct planner {
     const struct fleet *f;
-    const bool *dead;   /* [entrance] its slots have to move (rescue) */
-    const bool *usable; /* [entrance] it may receive */
+    const bool *dead;   /* [path_index()] slots of the carrier's views have to move (rescue) */
+    const bool *usable; /* [path_index()] it may receive them */
     uint16_t *first;    /* [service * idc_count + idc] first entrance there, FLEET_NONE: none */
     uint16_t *next;     /* [entrance] next one at the same place */
     uint16_t *order; /* [view * idc_count + rank] IDCs by preference, the others behind by index */
@@ -29,7 +29,8 @@ int planner_new(const struct fleet *f, const bool *dead, const bool *usable, str
 
 /* Fills the empty plan for the whole fleet with nothing known down: answers and tiers, no hops. */
 void planner_home(struct planner *p, struct plan *plan);
-/* Moves the slots of dead entrances of stateless services to usable ones, and only those; sheds
+/* Moves the slots that stateless services have on entrances dead over their views' carriers to
+ * usable ones, and only those: within the IDC first, then by the view's preference; sheds
  * tiers at the receivers as far as needed, from the highest down; when core alone does not fit,
  * spreads in proportion to capacity. Answers without a usable entrance stay as they are. Stateful
  * ones never move. */

@@ -104,7 +104,7 @@ static void walk_answer(struct walk *w, uint16_t s, uint16_t v)
         if (slot_equal(a->slots[i], wanted) || wanted.entrance == FLEET_NONE) {
             continue;
         }
-        if (!w->o->settled[wanted.entrance]) {
+        if (!w->o->settled[path_index(f, wanted.entrance, f->views[v].carrier)]) {
             w->blocked++;
             continue;
         }
@@ -138,7 +138,7 @@ static bool fits_with(const struct outlook *o, struct load *load, const struct p
     bool fits = true;
     for (uint16_t e = 0; e < o->f->entrance_count; e++) {
         const struct entrance *at = &o->f->entrances[e];
-        if (at->service == s && o->f->idcs[at->idc].region == region && !o->out[e]) {
+        if (at->service == s && o->f->idcs[at->idc].region == region && !entrance_out(o, e)) {
             fits = fits && load_fits(o->f, load, e, 0, keep_ppm);
         }
     }

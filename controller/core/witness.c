@@ -10,8 +10,12 @@ struct reading {
     uint32_t count;
     int64_t age_us;
     int64_t window_us;      /* references must have been good for this long */
+    bool starved;           /* it was late itself and may have made its losses: no lone witness */
+    bool counts;            /* not everything is dark to it */
     uint32_t good_carriers; /* carriers over which a reference is good */
+    uint32_t blind_over;    /* carriers over which all is dark to it, references too */
     struct word outside;    /* all links, all remote entrances, all references together */
+    struct word over[FLEET_MAX_CARRIERS]; /* remote entrances and references over the carrier */
 };
 
 static size_t place_count(const struct fleet *f)
@@ -19,13 +23,35 @@ static size_t place_count(const struct fleet *f)
     return (size_t)f->service_count * f->idc_count;
 }
 
+static size_t front_count(const struct fleet *f)
+{
+    return (size_t)f->carrier_count * f->idc_count;
+}
+
 size_t witness_arena_size(const struct fleet *f)
 {
-    size_t idcs = f->idc_count, places = place_count(f);
+    size_t idcs = f->idc_count, places = place_count(f), fronts = front_count(f);
+    size_t words = idcs + places + fronts;
+    size_t tallies = words + f->carrier_count + path_count(f);
     return sizeof(struct witness) + sizeof(struct target) * REPORT_MAX_TARGETS +
-           idcs * (sizeof(struct word) + sizeof(struct observer) + sizeof(struct tally) + 1) +
-           places * (sizeof(struct word) + sizeof(struct tally)) +
-           sizeof(struct end_word) * 2 * f->link_count + (size_t)16 * 9;
+           idcs * (sizeof(struct observer) + sizeof(uint32_t) + 1) + fronts +
+           words * sizeof(struct word) + tallies * sizeof(struct tally) +
+           sizeof(uint16_t) * f->carrier_count + sizeof(struct end_word) * 2 * f->link_count +
+           (size_t)16 * 16;
+}
+
+/* What the fleet alone says of carriers: who can see over which. */
+static void read_fleet(const struct fleet *f, struct witness *w)
+{
+    for (uint16_t x = 0; x < f->idc_count; x++) {
+        w->carriers_at[x] = fleet_carriers_at(f, x);
+        for (uint16_t c = 0; c < f->carrier_count; c++) {
+            w->watchers[c] = (uint16_t)(w->watchers[c] + (w->carriers_at[x] >> c & 1));
+        }
+    }
+    for (uint16_t r = 0; r < f->reference_count; r++) {
+        w->referenced |= f->references[r].carriers;
+    }
 }
 
 int witness_new(const struct fleet *f, struct arena *a, struct witness **ret_w)
@@ -37,16 +63,25 @@ int witness_new(const struct fleet *f, struct arena *a, struct witness **ret_w)
     w->targets = ARENA_NEW(a, struct target, REPORT_MAX_TARGETS);
     w->idc_words = ARENA_NEW(a, struct word, f->idc_count);
     w->place_words = ARENA_NEW(a, struct word, place_count(f));
+    w->front_words = ARENA_NEW(a, struct word, front_count(f));
     w->observers = ARENA_NEW(a, struct observer, f->idc_count);
     w->idcs = ARENA_NEW(a, struct tally, f->idc_count);
     w->places = ARENA_NEW(a, struct tally, place_count(f));
+    w->carriers = ARENA_NEW(a, struct tally, f->carrier_count);
+    w->fronts = ARENA_NEW(a, struct tally, front_count(f));
+    w->paths = ARENA_NEW(a, struct tally, path_count(f));
+    w->served = ARENA_NEW(a, bool, front_count(f));
+    w->watchers = ARENA_NEW(a, uint16_t, f->carrier_count);
+    w->carriers_at = ARENA_NEW(a, uint32_t, f->idc_count);
     w->ends = ARENA_NEW(a, struct end_word, (size_t)f->link_count * 2);
     w->darkened = ARENA_NEW(a, bool, f->idc_count);
     if (w->targets == NULL || w->idc_words == NULL || w->place_words == NULL ||
-        w->observers == NULL || w->idcs == NULL || w->places == NULL || w->ends == NULL ||
-        w->darkened == NULL) {
+        w->front_words == NULL || w->observers == NULL || w->idcs == NULL || w->places == NULL ||
+        w->carriers == NULL || w->fronts == NULL || w->paths == NULL || w->served == NULL ||
+        w->watchers == NULL || w->carriers_at == NULL || w->ends == NULL || w->darkened == NULL) {
         return ERR_FULL;
     }
+    read_fleet(f, w);
     *ret_w = w;
     return OK;
 }
@@ -79,54 +114,31 @@ static void tally_add(struct tally *t, const struct word *w, uint16_t observer, 
         t->good_us = t->good == 0 || w->good_us < t->good_us ? w->good_us : t->good_us;
         t->good++;
         observer_bit_set(t->good_bits, observer);
-    } else if (word_dark(w) && !counts) {
-        t->suspect++;
-    } else if (word_dark(w)) {
+    } else if (word_dark(w) && counts) {
         t->dark_us = t->dark == 0 || w->bad_us < t->dark_us ? w->bad_us : t->dark_us;
         t->dark++;
         t->covered += w->uncovered ? 0 : 1;
         observer_bit_set(t->dark_bits, observer);
+    } else if (word_dark(w) || w->suspect) {
+        t->suspect++;
     }
 }
 
-/* References first: whether a lone witness may be believed depends on them. */
-static void read_references(const struct fleet *f, const struct witness *w, struct reading *r)
-{
-    for (uint32_t i = 0; i < r->count; i++) {
-        if (w->targets[i].kind != TARGET_REFERENCE) {
-            continue;
-        }
-        int64_t held_us = r->seen[i].held_us + r->age_us;
-        word_add(&r->outside, r->seen[i].health, held_us);
-        if (r->seen[i].health == HEALTH_UP && held_us >= r->window_us) {
-            r->good_carriers |= f->references[w->targets[i].a].carriers;
-        }
-    }
-}
-
-static void read_link(const struct fleet *f, struct witness *w, struct reading *r, uint32_t i)
+/* Health and age of the target at i, or of the entrance whose checks begin there; sets the number
+ * of observations that tell it. An entrance is bad when one of its checks is, good when all are. */
+static enum health read_health(const struct fleet *f, const struct witness *w,
+                               const struct reading *r, uint32_t i, uint32_t *ret_count,
+                               int64_t *ret_held_us)
 {
     const struct target *t = &w->targets[i];
-    int64_t held_us = r->seen[i].held_us + r->age_us;
-    word_add(&r->outside, r->seen[i].health, held_us);
-    w->ends[(uint32_t)t->a * 2 + t->b] =
-        (struct end_word){.health = r->seen[i].health, .held_us = held_us};
-    uint16_t far = f->links[t->a].end[1 - t->b].idc;
-    if (far != FLEET_NONE && far != r->observer) {
-        struct word *word = &w->idc_words[far];
-        word_add(word, r->seen[i].health, held_us);
-        word->uncovered = word->uncovered || r->good_carriers == 0;
-    }
-}
-
-/* An entrance is bad when one of its checks is, good when all are. Its checks begin at targets[i].
- */
-static enum health entrance_health(const struct reading *r, uint32_t i, uint16_t checks,
-                                   int64_t *ret_held_us)
-{
-    uint32_t good = 0;
+    uint32_t good = 0, count = 1;
     int64_t bad_us = -1, good_us = INT64_MAX;
-    for (uint32_t k = i; k < i + checks; k++) {
+    enum health good_health = r->seen[i].health;
+    if (t->kind == TARGET_ENTRANCE) {
+        count = f->services[f->entrances[t->a].service].check_count;
+        good_health = HEALTH_UP;
+    }
+    for (uint32_t k = i; k < i + count; k++) {
         int64_t held_us = r->seen[k].held_us + r->age_us;
         if (r->seen[k].health == HEALTH_DOWN) {
             bad_us = held_us > bad_us ? held_us : bad_us;
@@ -135,43 +147,97 @@ static enum health entrance_health(const struct reading *r, uint32_t i, uint16_t
             good++;
         }
     }
+    *ret_count = count;
     *ret_held_us = bad_us >= 0 ? bad_us : good_us;
-    return bad_us >= 0 ? HEALTH_DOWN : good == checks ? HEALTH_UP : HEALTH_UNKNOWN;
+    return bad_us >= 0 ? HEALTH_DOWN : good == count ? good_health : HEALTH_UNKNOWN;
 }
 
-/* Reads the checks of the entrance at targets[i]; returns their number. */
-static uint32_t read_entrance(const struct fleet *f, struct witness *w, struct reading *r,
-                              uint32_t i)
+/* First what the report says of its observer: to which carriers it is blind, and over which it has
+ * good references, decides what its word on others is worth. */
+static void read_observer(const struct fleet *f, const struct witness *w, struct reading *r)
 {
-    const struct entrance *e = &f->entrances[w->targets[i].a];
-    uint16_t checks = f->services[e->service].check_count;
-    int64_t held_us = 0;
-    enum health h = entrance_health(r, i, checks, &held_us);
-    struct word *place = &w->place_words[(uint32_t)e->service * f->idc_count + e->idc];
-    word_add(place, h, held_us);
-    if (e->idc == r->observer) {
-        word_add(&w->observers[r->observer].inside, h, held_us);
-        return checks;
+    for (uint32_t i = 0, n = 1; i < r->count; i += n) {
+        const struct target *t = &w->targets[i];
+        int64_t held_us = 0;
+        enum health h = read_health(f, w, r, i, &n, &held_us);
+        if (t->kind == TARGET_ENTRANCE && f->entrances[t->a].idc == r->observer) {
+            continue;
+        }
+        word_add(&r->outside, h, held_us);
+        if (t->kind != TARGET_LINK && t->carrier != FLEET_NONE) {
+            word_add(&r->over[t->carrier], h, held_us);
+        }
+        if (t->kind == TARGET_REFERENCE && h == HEALTH_UP && held_us >= r->window_us) {
+            r->good_carriers |=
+                t->carrier != FLEET_NONE ? UINT32_C(1) << t->carrier : f->references[t->a].carriers;
+        }
     }
-    bool uncovered = (e->carriers & r->good_carriers) == 0;
-    word_add(&w->idc_words[e->idc], h, held_us);
-    w->idc_words[e->idc].uncovered = w->idc_words[e->idc].uncovered || uncovered;
-    place->uncovered = place->uncovered || uncovered;
-    word_add(&r->outside, h, held_us);
-    return checks;
+    r->counts = !word_dark(&r->outside);
+    for (uint16_t c = 0; c < f->carrier_count; c++) {
+        r->blind_over |= word_dark(&r->over[c]) ? UINT32_C(1) << c : 0;
+    }
 }
 
-static void read_targets(const struct fleet *f, struct witness *w, struct reading *r)
+static void read_link(const struct fleet *f, struct witness *w, const struct reading *r,
+                      const struct target *t, enum health h, int64_t held_us)
 {
-    read_references(f, w, r);
-    for (uint32_t i = 0; i < r->count;) {
-        switch (w->targets[i].kind) {
-        case TARGET_LINK:
-            read_link(f, w, r, i);
-            i++;
+    w->ends[(uint32_t)t->a * 2 + t->b] = (struct end_word){.health = h, .held_us = held_us};
+    uint16_t far = f->links[t->a].end[1 - t->b].idc;
+    if (far != FLEET_NONE && far != r->observer) {
+        struct word *word = &w->idc_words[far];
+        word_add(word, h, held_us);
+        word->uncovered = word->uncovered || r->good_carriers == 0 || r->starved;
+    }
+}
+
+/* One target of several joins a word. */
+static void word_hear(struct word *w, const struct word *one, enum health h, int64_t held_us)
+{
+    w->suspect = w->suspect || one->suspect;
+    if (!one->suspect) {
+        w->uncovered = w->uncovered || one->uncovered;
+        word_add(w, h, held_us);
+    }
+}
+
+/* An entrance of another IDC, over a carrier or by the observer's own routes. */
+static void read_remote(const struct fleet *f, struct witness *w, const struct reading *r,
+                        const struct target *t, enum health h, int64_t held_us)
+{
+    const struct entrance *e = &f->entrances[t->a];
+    bool own_routes = t->carrier == FLEET_NONE;
+    uint32_t over = own_routes ? e->carriers : UINT32_C(1) << t->carrier;
+    bool blind = !own_routes && (over & r->blind_over) != 0;
+    struct word one = {.uncovered = (over & r->good_carriers) == 0 || r->starved,
+                       .suspect = blind && h == HEALTH_DOWN};
+    word_hear(&w->idc_words[e->idc], &one, h, held_us);
+    word_hear(&w->place_words[(size_t)e->service * f->idc_count + e->idc], &one, h, held_us);
+    if (!own_routes) {
+        word_hear(&w->front_words[(size_t)t->carrier * f->idc_count + e->idc], &one, h, held_us);
+        word_hear(&one, &one, h, held_us);
+        tally_add(&w->paths[path_index(f, t->a, t->carrier)], &one, r->observer, r->counts);
+    }
+}
+
+static void read_targets(const struct fleet *f, struct witness *w, const struct reading *r)
+{
+    for (uint32_t i = 0, n = 1; i < r->count; i += n) {
+        const struct target *t = &w->targets[i];
+        int64_t held_us = 0;
+        enum health h = read_health(f, w, r, i, &n, &held_us);
+        switch (t->kind) {
+        case TARGET_LINK: read_link(f, w, r, t, h, held_us); break;
+        case TARGET_ENTRANCE: {
+            const struct entrance *e = &f->entrances[t->a];
+            if (e->idc != r->observer) {
+                read_remote(f, w, r, t, h, held_us);
+            } else {
+                word_add(&w->observers[r->observer].inside, h, held_us);
+                word_add(&w->place_words[(size_t)e->service * f->idc_count + e->idc], h, held_us);
+            }
             break;
-        case TARGET_ENTRANCE: i += read_entrance(f, w, r, i); break;
-        case TARGET_REFERENCE: i++; break;
+        }
+        case TARGET_REFERENCE: break;
         }
     }
 }
@@ -189,16 +255,22 @@ static void discount_links(const struct fleet *f, struct witness *w, uint16_t ob
     }
 }
 
-static void join_tallies(const struct fleet *f, struct witness *w, uint16_t observer, bool counts)
+static void join_tallies(const struct fleet *f, struct witness *w, const struct reading *r)
 {
     for (uint16_t x = 0; x < f->idc_count; x++) {
-        tally_add(&w->idcs[x], &w->idc_words[x], observer, counts);
+        tally_add(&w->idcs[x], &w->idc_words[x], r->observer, r->counts);
     }
     for (size_t p = 0; p < place_count(f); p++) {
         /* What a probe sees inside its own IDC needs no network: it counts even from a blind one.
          */
-        bool inside = p % f->idc_count == observer;
-        tally_add(&w->places[p], &w->place_words[p], observer, counts || inside);
+        bool inside = p % f->idc_count == r->observer;
+        tally_add(&w->places[p], &w->place_words[p], r->observer, r->counts || inside);
+    }
+    for (size_t n = 0; n < front_count(f); n++) {
+        tally_add(&w->fronts[n], &w->front_words[n], r->observer, r->counts);
+    }
+    for (uint16_t c = 0; c < f->carrier_count; c++) {
+        tally_add(&w->carriers[c], &r->over[c], r->observer, r->counts);
     }
 }
 
@@ -219,27 +291,25 @@ static void hear_one(struct witness *w, const struct control *c, const struct ev
     w->stale_us = fresh_us < w->stale_us ? fresh_us : w->stale_us;
     memset(w->idc_words, 0, f->idc_count * sizeof *w->idc_words);
     memset(w->place_words, 0, place_count(f) * sizeof *w->place_words);
+    memset(w->front_words, 0, front_count(f) * sizeof *w->front_words);
+    int64_t patience_us = policy->probe_interval_us * policy->probe_losses;
     struct reading r = {.observer = observer,
                         .seen = e->report->observations,
                         .count = (uint32_t)count,
                         .age_us = e->age_us,
-                        .window_us = policy->confirmation_us};
-    /* A probe that was late itself may have made its losses: it is no lone witness. */
-    bool starved = e->report->lateness_us > policy->probe_interval_us * policy->probe_losses;
+                        .window_us = policy->confirmation_us,
+                        .starved = e->report->lateness_us > patience_us};
+    read_observer(f, w, &r);
     read_targets(f, w, &r);
-    if (starved) {
-        for (uint16_t x = 0; x < f->idc_count; x++) {
-            w->idc_words[x].uncovered = true;
-        }
-    }
     struct observer *o = &w->observers[observer];
     o->age_us = e->age_us;
-    o->state = word_dark(&r.outside) ? OBSERVER_BLIND : OBSERVER_COUNTS;
-    o->blind_us = o->state == OBSERVER_BLIND ? r.outside.bad_us : 0;
-    if (o->state == OBSERVER_BLIND) {
+    o->state = r.counts ? OBSERVER_COUNTS : OBSERVER_BLIND;
+    o->blind_us = r.counts ? 0 : r.outside.bad_us;
+    o->blind_over = r.blind_over;
+    if (!r.counts) {
         discount_links(f, w, observer);
     }
-    join_tallies(f, w, observer, o->state == OBSERVER_COUNTS);
+    join_tallies(f, w, &r);
 }
 
 /* True when an end that counts calls the link down. */
@@ -263,16 +333,33 @@ static void find_darkened(const struct fleet *f, struct witness *w)
     }
 }
 
+static void find_served(const struct fleet *f, struct witness *w)
+{
+    memset(w->served, 0, front_count(f) * sizeof *w->served);
+    for (uint16_t i = 0; i < f->entrance_count; i++) {
+        const struct entrance *e = &f->entrances[i];
+        bool good = w->places[(size_t)e->service * f->idc_count + e->idc].good > 0;
+        for (uint16_t c = 0; c < f->carrier_count && good; c++) {
+            bool *served = &w->served[(size_t)c * f->idc_count + e->idc];
+            *served = *served || entrance_over(e, c);
+        }
+    }
+}
+
 void witness_hear(struct witness *w, const struct control *c, const struct evidence *evidence)
 {
     const struct fleet *f = c->fleet;
     memset(w->observers, 0, f->idc_count * sizeof *w->observers);
     memset(w->idcs, 0, f->idc_count * sizeof *w->idcs);
     memset(w->places, 0, place_count(f) * sizeof *w->places);
+    memset(w->carriers, 0, f->carrier_count * sizeof *w->carriers);
+    memset(w->fronts, 0, front_count(f) * sizeof *w->fronts);
+    memset(w->paths, 0, path_count(f) * sizeof *w->paths);
     memset(w->ends, 0, (size_t)f->link_count * 2 * sizeof *w->ends);
     w->stale_us = INT64_MAX;
     for (uint16_t o = 0; o < f->idc_count; o++) {
         hear_one(w, c, &evidence[o], o);
     }
+    find_served(f, w);
     find_darkened(f, w);
 }

@@ -62,3 +62,14 @@ int link_end_at(const struct link *l, uint16_t idc)
     }
     return -1;
 }
+
+uint32_t fleet_carriers_at(const struct fleet *f, uint16_t idc)
+{
+    uint32_t bits = 0;
+    for (uint16_t l = 0; l < f->link_count; l++) {
+        if (f->links[l].carrier != FLEET_NONE && link_end_at(&f->links[l], idc) >= 0) {
+            bits |= UINT32_C(1) << f->links[l].carrier;
+        }
+    }
+    return bits;
+}

@@ -252,5 +252,21 @@ uint16_t fleet_find_service(const struct fleet *f, const char *name);
 uint16_t fleet_find_link(const struct fleet *f, const char *name);
 /* The end (0 or 1) of link l at the IDC, or -1. */
 int link_end_at(const struct link *l, uint16_t idc);
+/* Carriers that have an uplink at the IDC, as bits. */
+uint32_t fleet_carriers_at(const struct fleet *f, uint16_t idc);
+/* A path is an entrance as reached over one carrier; paths are numbered
+ * [entrance * carrier_count + carrier]. */
+static inline size_t path_index(const struct fleet *f, uint16_t entrance, uint16_t carrier)
+{
+    return (size_t)entrance * f->carrier_count + carrier;
+}
+static inline size_t path_count(const struct fleet *f)
+{
+    return (size_t)f->entrance_count * f->carrier_count;
+}
+static inline bool entrance_over(const struct entrance *e, uint16_t carrier)
+{
+    return (e->carriers >> carrier & 1) != 0;
+}
 
 #endif

@@ -24,18 +24,6 @@ static bool push_links(const struct fleet *f, uint16_t idc, struct target *t, ui
     return true;
 }
 
-/* Carriers that have an uplink at the IDC, as bits. */
-static uint32_t carriers_of(const struct fleet *f, uint16_t idc)
-{
-    uint32_t bits = 0;
-    for (uint16_t l = 0; l < f->link_count; l++) {
-        if (f->links[l].carrier != FLEET_NONE && link_end_at(&f->links[l], idc) >= 0) {
-            bits |= UINT32_C(1) << f->links[l].carrier;
-        }
-    }
-    return bits;
-}
-
 /* `count` targets that differ in b alone, over one carrier after the other. */
 static bool push_over(struct target *targets, uint32_t max, uint32_t *n, struct target t,
                       uint16_t count, uint32_t carriers)
@@ -54,7 +42,7 @@ static bool push_over(struct target *targets, uint32_t max, uint32_t *n, struct 
 
 int targets_for_idc(const struct fleet *f, uint16_t idc, struct target *targets, uint32_t max)
 {
-    uint32_t n = 0, here = carriers_of(f, idc);
+    uint32_t n = 0, here = fleet_carriers_at(f, idc);
     bool room = push_links(f, idc, targets, max, &n);
     for (uint16_t e = 0; e < f->entrance_count && room; e++) {
         const struct entrance *at = &f->entrances[e];

@@ -73,6 +73,9 @@ const char *subject_kind_name(enum subject_kind k)
     case SUBJECT_REGION: return "region";
     case SUBJECT_ENTRANCE: return "entrance";
     case SUBJECT_FEATURES: return "features";
+    case SUBJECT_CARRIER_AT: return "carrier-at";
+    case SUBJECT_PATH: return "path";
+    case SUBJECT_BACKBONE: return "backbone";
     }
     return "?";
 }

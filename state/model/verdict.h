@@ -11,16 +11,19 @@
 enum health { HEALTH_UNKNOWN, HEALTH_UP, HEALTH_DEGRADED, HEALTH_DOWN };
 
 enum subject_kind {
-    SUBJECT_LINK = 1, /* a: link */
-    SUBJECT_CONDUIT,  /* a: conduit */
-    SUBJECT_CARRIER,  /* a: carrier */
-    SUBJECT_IDC,      /* a: idc */
-    SUBJECT_SERVICE,  /* a: service, b: idc */
-    SUBJECT_OBSERVER, /* a: idc */
-    SUBJECT_REGION,   /* a: region */
-    SUBJECT_ENTRANCE, /* a: entrance */
-    SUBJECT_FEATURES, /* a: region, b: service: its features there */
-    SUBJECT_LAST = SUBJECT_FEATURES
+    SUBJECT_LINK = 1,   /* a: link */
+    SUBJECT_CONDUIT,    /* a: conduit */
+    SUBJECT_CARRIER,    /* a: carrier */
+    SUBJECT_IDC,        /* a: idc */
+    SUBJECT_SERVICE,    /* a: service, b: idc */
+    SUBJECT_OBSERVER,   /* a: idc */
+    SUBJECT_REGION,     /* a: region */
+    SUBJECT_ENTRANCE,   /* a: entrance */
+    SUBJECT_FEATURES,   /* a: region, b: service: its features there */
+    SUBJECT_CARRIER_AT, /* a: carrier, b: idc: what the carrier reaches there */
+    SUBJECT_PATH,       /* a: entrance, b: carrier: the entrance as reached over that carrier */
+    SUBJECT_BACKBONE,   /* a: idc: its spans to other IDCs as a whole */
+    SUBJECT_LAST = SUBJECT_BACKBONE
 };
 
 struct subject {
@@ -49,7 +52,14 @@ enum rule {
     RULE_ABSENT_PROBE = 14,        /* the IDC's own probe was absent before; it does not block */
     RULE_HOLD_DOWN = 15,           /* up again, but not for the hold-down */
     RULE_PARTLY_SEEN = 16,         /* some observers see it good, some bad -> degraded */
-    RULE_LAST = RULE_PARTLY_SEEN
+    RULE_CARRIER_DARK_HERE = 17,   /* carrier at an IDC: all its entrances over it are dark, the IDC
+                                      is   seen good over something else */
+    RULE_CARRIER_DARK_EVERYWHERE =
+        18, /* carrier: min_observers are blind on it alone, nobody sees anything over it */
+    RULE_PATH_DARK = 19,    /* entrance over a carrier: dark, others of its IDC over it are good */
+    RULE_CONDUIT_CUT = 20,  /* conduit: all its links are down */
+    RULE_OFF_BACKBONE = 21, /* backbone of an IDC: all spans down, its entrances seen good */
+    RULE_LAST = RULE_OFF_BACKBONE
 };
 
 struct verdict {
