@@ -76,8 +76,8 @@ size_t replica_size(const struct fleet *f)
     }
     size_t lists = sizeof(struct control) + (size_t)f->idc_count * sizeof(struct alive_state) * 2;
     return sizeof(struct replica) + control_arena_size(f) + intake_arena_size(f) +
-           act_arena_size(f) + diagnosis_arena_size(f) + decide_room(f) + 2 * lists +
-           (size_t)f->dns_server_count * sizeof(struct actuation_state) +
+           act_arena_size(f) + diagnosis_arena_size(f) + decide_room(f) + requests_arena_size(f) +
+           2 * lists + (size_t)f->dns_server_count * sizeof(struct actuation_state) +
            (size_t)f->link_count * 8 + 16 * 16;
 }
 
@@ -89,6 +89,7 @@ static int parts_new(struct replica *r, struct mono now)
     int status = intake_new(f, &r->arena, now, &p.intake);
     status = status == OK ? act_new(f, &r->arena, &p.act) : status;
     status = status == OK ? diagnosis_new(f, &r->arena, &p.diagnosis) : status;
+    status = status == OK ? requests_new(f, &r->arena, &r->requests) : status;
     if (status != OK) {
         return status;
     }

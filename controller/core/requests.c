@@ -30,6 +30,41 @@ static const struct request_state *answered(const struct control *c, const struc
     return NULL;
 }
 
+size_t requests_arena_size(const struct fleet *f)
+{
+    return record_max_changes(f) * sizeof(struct change) + 16;
+}
+
+int requests_new(const struct fleet *f, struct arena *a, struct requests *ret_q)
+{
+    struct requests q = {.change_max = record_max_changes(f)};
+    q.changes = ARENA_NEW(a, struct change, q.change_max);
+    if (q.changes == NULL) {
+        return ERR_FULL;
+    }
+    *ret_q = q;
+    return OK;
+}
+
+/* OK when the changes are the requests' own now; a command without any has none to copy. */
+static int take_changes(struct requests *q, struct operator_record *command)
+{
+    bool busy = false;
+    for (uint32_t i = 0; i < REQUESTS_MAX; i++) {
+        busy = busy || (q->at[i].used && q->at[i].command.change_count > 0);
+    }
+    if (command->change_count == 0) {
+        command->changes = NULL;
+        return OK;
+    }
+    if (busy || command->change_count > q->change_max) {
+        return busy ? ERR_BUSY : ERR_TOO_LARGE;
+    }
+    memcpy(q->changes, command->changes, command->change_count * sizeof *q->changes);
+    command->changes = q->changes;
+    return OK;
+}
+
 void requests_take(struct requests *q, struct out *o, const struct operator_record *command)
 {
     const struct request_state *before = answered(o->control, &command->request);
@@ -45,12 +80,15 @@ void requests_take(struct requests *q, struct out *o, const struct operator_reco
         }
         room = r->used ? room : r;
     }
-    if (room == NULL || o->me == FLEET_NONE) {
-        reply(o, &command->request, room == NULL ? ERR_BUSY : ERR_UNAVAILABLE, -1);
+    int status = room == NULL ? ERR_BUSY : o->me == FLEET_NONE ? ERR_UNAVAILABLE : OK;
+    struct operator_record own = *command;
+    status = status == OK ? take_changes(q, &own) : status;
+    if (status != OK) {
+        reply(o, &command->request, status, -1);
         return;
     }
     *room = (struct request){.used = true,
-                             .command = *command,
+                             .command = own,
                              .base = o->control->applied,
                              .log_time = o->control->log_time,
                              .began = o->now,

@@ -17,11 +17,17 @@ struct request {
 
 struct requests {
     struct request at[REQUESTS_MAX];
+    /* The changes of an UNDO under way; another one is answered ERR_BUSY. NULL without a fleet. */
+    struct change *changes;
+    uint32_t change_max;
 };
 
-/* Takes a command; answers at once when it was folded before or there is no room. */
+size_t requests_arena_size(const struct fleet *f);
+int requests_new(const struct fleet *f, struct arena *a, struct requests *ret_q) MUST_CHECK;
+/* Takes a command and copies its changes; answers at once when it was folded before or there is no
+ * room. */
 void requests_take(struct requests *q, struct out *o, const struct operator_record *command);
-/* One of our OPERATOR records was read: answers it. */
+/* An OPERATOR record was read: answers it if it is ours. */
 void requests_folded(struct requests *q, struct out *o, const struct record *r, int64_t offset,
                      enum fold_void why);
 /* Sends what is due; answers ERR_TIMEOUT what the log did not show in time. writes: the log can be

@@ -129,6 +129,7 @@ void order_codec(struct codec *c, struct order *o)
     codec_i64(c, &o->expires.us);
     codec_u64(c, &o->offset);
     codec_u64(c, &o->decision);
+    codec_u32(c, &o->drill);
     codec_string(c, o->identity, sizeof o->identity);
     codec_string(c, o->reason, sizeof o->reason);
 }

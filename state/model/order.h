@@ -2,6 +2,7 @@
 #ifndef SPILLWAY_MODEL_ORDER_H
 #define SPILLWAY_MODEL_ORDER_H
 
+#include "base/text.h"
 #include "model/record.h"
 
 enum order_kind {
@@ -25,6 +26,7 @@ struct order {
     struct logtime expires; /* us 0: never */
     uint64_t offset;        /* of its record; 0 after a reseed */
     uint64_t decision;      /* UNDO: offset of the decision; 0 after a reseed */
+    uint32_t drill;         /* DRAIN: the run that gave it; 0: a person */
     char identity[RECORD_TEXT_SIZE];
     char reason[RECORD_TEXT_SIZE];
 };
@@ -51,6 +53,15 @@ bool subject_covers(const struct fleet *f, const struct subject *s, uint16_t ent
 bool order_moves(const struct fleet *f, const struct order *o, uint16_t entrance);
 /* A DEMOTE's highest tier that stays served. */
 uint8_t order_tier_limit(const struct fleet *f, const struct order *o);
+/* What a name means as the subject of such an order: "beijing" (IDC, entrance or region, whatever
+ * fits and is the only one), "web@beijing", or with its kind before it: "entrance:web-beijing".
+ * ERR_NOT_FOUND; ERR_INVALID: it means several things. */
+int order_subject_find(const struct fleet *f, enum order_kind k, const char *name,
+                       struct subject *ret_subject) MUST_CHECK;
+int order_features_find(const struct fleet *f, const char *region, const char *service,
+                        struct subject *ret_subject) MUST_CHECK;
+/* The name again, as it is typed; nothing for no subject. */
+void order_subject_put(const struct fleet *f, const struct subject *s, struct text *t);
 void order_codec(struct codec *c, struct order *o);
 void fixed_codec(struct codec *c, struct fixed *x);
 

@@ -537,6 +537,32 @@ START_TEST(a_request_is_sent_until_the_fold_answers_it)
 }
 END_TEST
 
+START_TEST(the_changes_of_an_undo_are_the_replicas_own)
+{
+    at_end();
+    struct change ch[2] = {{.kind = CHANGE_TIER, .a = 0}, {.kind = CHANGE_TIER, .a = 1}};
+    struct event e = {.kind = EVENT_REQUEST};
+    e.request.request.bytes[0] = 8;
+    e.request.command = OPERATOR_UNDO;
+    e.request.changes = ch;
+    e.request.change_count = 2;
+    step(e);
+    memset(ch, 0xff, sizeof ch); /* borrowed for the call only */
+    at_end();
+    now = mono_add(now, LEASE);
+    tick();
+    const struct record *sent = appended(RECORD_OPERATOR);
+    ck_assert_ptr_nonnull(sent);
+    ck_assert_uint_eq(sent->operator.change_count, 2);
+    ck_assert_int_eq(sent->operator.changes[1].kind, CHANGE_TIER);
+    ck_assert_uint_eq(sent->operator.changes[1].a, 1);
+    e.request.request.bytes[0] = 9; /* there is room for one of them under way */
+    step(e);
+    ck_assert_ptr_nonnull(find(EFFECT_REPLY));
+    ck_assert_int_eq(find(EFFECT_REPLY)->reply.status, ERR_BUSY);
+}
+END_TEST
+
 /* --- Halting ------------------------------------------------------------------------------------
  */
 
@@ -637,6 +663,7 @@ int main(void)
     tcase_add_test(t, a_replica_helps_its_own_server_when_that_lags_two_leases);
     tcase_add_test(t, a_fence_of_another_log_is_told_and_not_fought);
     tcase_add_test(t, a_request_is_sent_until_the_fold_answers_it);
+    tcase_add_test(t, the_changes_of_an_undo_are_the_replicas_own);
     tcase_add_test(t, a_digest_that_differs_from_the_leaders_halts_until_a_majority_agrees);
     tcase_add_test(t, a_leader_in_the_minority_halts_and_yields);
     tcase_add_test(t, a_broken_record_halts_until_an_operator_skips_it);
