@@ -3,6 +3,7 @@
 #include "daemon/daemon.h"
 
 #include "daemon/clock.h"
+#include "daemon/request.h"
 
 #include <jansson.h>
 #include <pwd.h>
@@ -57,36 +58,6 @@ static void bad_request(struct daemon *d, struct unix_client *c, const char *why
     send_error(c, ERR_INVALID, why);
 }
 
-static bool read_id(const char *hex, struct request_id *ret_id)
-{
-    if (hex == NULL || strlen(hex) != 2 * sizeof ret_id->bytes ||
-        strspn(hex, "0123456789abcdef") != 2 * sizeof ret_id->bytes) {
-        return false;
-    }
-    for (size_t i = 0; i < sizeof ret_id->bytes; i++) {
-        const char pair[] = {hex[2 * i], hex[2 * i + 1], '\0'};
-        ret_id->bytes[i] = (uint8_t)strtoul(pair, NULL, 16);
-    }
-    return true;
-}
-
-/* A reason that people can read later: not empty, no control characters (U+0080 to U+009F are some
- * as well, in UTF-8 as jansson passes it), within the record's field. */
-static bool read_reason(const char *text, char ret_reason[RECORD_TEXT_SIZE])
-{
-    if (text == NULL || text[0] == '\0' || strlen(text) >= RECORD_TEXT_SIZE) {
-        return false;
-    }
-    for (const char *s = text; *s != '\0'; s++) {
-        const unsigned char *ch = (const unsigned char *)s;
-        if (ch[0] < 0x20 || ch[0] == 0x7f || (ch[0] == 0xc2 && ch[1] < 0xa0)) {
-            return false;
-        }
-    }
-    strcpy(ret_reason, text);
-    return true;
-}
-
 /* Only this daemon's own user and root get here, so the look-up is of local accounts. */
 static void identity_of(struct unix_client *c, char ret_identity[RECORD_TEXT_SIZE])
 {
@@ -110,23 +81,11 @@ static struct waiter *free_waiter(struct daemon *d)
     return NULL;
 }
 
-static void approve(struct daemon *d, struct unix_client *c, json_t *request)
+static void approve(struct daemon *d, struct unix_client *c, const struct request *r)
 {
-    struct event e = {.kind = EVENT_REQUEST, .request = {.command = OPERATOR_APPROVE}};
-    json_t *incident = json_object_get(request, "incident");
-    if (!read_id(json_string_value(json_object_get(request, "id")), &e.request.request)) {
-        bad_request(d, c, "id: expected 32 lower case hex digits");
-        return;
-    }
-    if (!json_is_integer(incident) || json_integer_value(incident) < 1 ||
-        json_integer_value(incident) > UINT32_MAX) {
-        bad_request(d, c, "incident: expected the number of an incident");
-        return;
-    }
-    if (!read_reason(json_string_value(json_object_get(request, "reason")), e.request.reason)) {
-        bad_request(d, c, "reason: expected 1 to 255 bytes without control characters");
-        return;
-    }
+    struct event e = {
+        .kind = EVENT_REQUEST,
+        .request = {.command = OPERATOR_APPROVE, .request = r->id, .argument = r->incident}};
     if (d->replica == NULL || d->phase != PHASE_FOLLOWING) {
         send_error(c, ERR_UNAVAILABLE, d->why[0] != '\0' ? d->why : "the log is not followed now");
         return;
@@ -136,10 +95,9 @@ static void approve(struct daemon *d, struct unix_client *c, json_t *request)
         send_error(c, ERR_BUSY, "too many requests wait for the log");
         return;
     }
-    e.request.argument = (uint64_t)json_integer_value(incident);
+    strcpy(e.request.reason, r->reason);
     identity_of(c, e.request.identity);
-    *w = (struct waiter){
-        .client = c, .id = e.request.request, .until = mono_add(mono_now(), ANSWER_US)};
+    *w = (struct waiter){.client = c, .id = r->id, .until = mono_add(mono_now(), ANSWER_US)};
     log_event(&d->log, LOG_INFO, LOG_CODE("request"), LOG_STR("command", "approve"),
               LOG_INT("incident", e.request.argument), LOG_STR("by", e.request.identity),
               LOG_STR("reason", e.request.reason));
@@ -162,21 +120,16 @@ static void send_status(struct daemon *d, struct unix_client *c)
 
 static void take_line(struct daemon *d, struct unix_client *c, const char *line, size_t size)
 {
-    json_error_t error;
-    json_t *request = json_loadb(line, size, JSON_REJECT_DUPLICATES, &error);
-    const char *name = json_string_value(json_object_get(request, "request"));
-    if (!json_is_object(request)) {
-        bad_request(d, c, "expected one JSON object");
-    } else if (name == NULL) {
-        bad_request(d, c, "request: expected the name of a request");
-    } else if (strcmp(name, "status") == 0) {
-        send_status(d, c);
-    } else if (strcmp(name, "approve") == 0) {
-        approve(d, c, request);
-    } else {
-        bad_request(d, c, "request: expected status or approve");
+    struct request r;
+    const char *why = NULL;
+    if (request_read(line, size, &r, &why) != OK) {
+        bad_request(d, c, why);
+        return;
     }
-    json_decref(request);
+    switch (r.kind) {
+    case REQUEST_STATUS: send_status(d, c); break;
+    case REQUEST_APPROVE: approve(d, c, &r); break;
+    }
 }
 
 static ssize_t on_received(void *user, struct unix_client *c, const uint8_t *data, size_t size)

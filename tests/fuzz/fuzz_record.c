@@ -30,7 +30,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t m = 0;
     int status = decode(data, size, &memory, &r);
     assert(status != ERR_FULL);
-    if (status == OK && record_encode(&r, first, sizeof(first), &n) == OK) {
+    if (status == OK) {
+        status = record_encode(&r, first, sizeof(first), &n);
+        assert(status == OK);
         status = decode(first, n, &memory_again, &again);
         assert(status == OK);
         status = record_encode(&again, second, sizeof(second), &m);
