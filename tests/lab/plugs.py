@@ -2,8 +2,9 @@
 """plugs.py: pulls one plug after another and demands, from outside, that nothing gets worse than the plug that was
 pulled. Prints TAP; skipped without root.
 
-The bus, every daemon, the leader, every probe, a service, the borders of an IDC: silence moves no traffic (law 1), the
-routes still obey the committed plan while the bus is away (law 3), and what comes back late moves nothing back.
+The bus (of all, of one IDC, of the leader), one direction of a fibre, its carrier signal, every daemon, the leader,
+every probe, a service, the borders of an IDC: silence moves no traffic (law 1), the routes still obey the committed
+plan while the bus is away (law 3), and what comes back late moves nothing back.
 """
 
 import argparse
@@ -46,7 +47,39 @@ class Plugs:
         moved = [c for c in self.seen.changes_since(since) if c["kind"] in kinds]
         self.judge(what, not moved, "\n".join(self.seen.change_text(c) for c in moved))
 
+    def moves_away(self, what, home):
+        for (a, b), device in home.items():
+            self.happens(f"{what}: {a} routes to {b} by the committed plan's next hop",
+                         lambda a=a, b=b, device=device: self.seen.routes[(a, b)] not in ("", device))
+
+    def comes_home(self, what, home, since):
+        """Through the log: both ends, and neither before the hold-down, counted from `since`."""
+        hold = self.policy("link_hold_down")
+        for (a, b), device in home.items():
+            self.happens(f"{what}: {a} routes to {b} by {device} again, through the log",
+                         lambda a=a, b=b, device=device: self.seen.routes[(a, b)] == device, hold + 15)
+            back = self.seen.first_change(since, "route", (a, b), lambda d, device=device: d == device) or since
+            self.judge(f"... not before the hold-down ({back - since:.2f} s)", back - since >= hold - 0.2)
+
+    def never_lost(self, since):
+        lost = [c for c in self.seen.changes_since(since, "route") if not c["new"]]
+        self.judge("... and no pair of IDCs was ever without a route", not lost,
+                   "\n".join(self.seen.change_text(c) for c in lost))
+
     # Words for what stands where.
+
+    def home_of(self, link):
+        """Both ends' routes to each other, as they are now."""
+        a, b = (e["idc"] for e in link["ends"])
+        return {key: self.seen.routes[key] for key in ((a, b), (b, a))}
+
+    def silent(self, idc):
+        """By the word of whoever else leads: nothing fresh comes from the IDC's probe."""
+        others = [self.lab.spillway.status(n) or {} for n in self.all_of("idc") if n != idc]
+        leads = [s for s in others if (s.get("daemon") or {}).get("leads")]
+        stale = self.policy("report_stale") * 1e6
+        return any(o["idc"] == idc and (not o["seen"] or not o["conclusive"] or o["age_us"] > stale)
+                   for s in leads for o in s["daemon"]["observers"])
 
     def ready(self):
         pairs = len(self.fleet.idcs) * (len(self.fleet.idcs) - 1)
@@ -67,24 +100,65 @@ class Plugs:
 
     def bus(self):
         link = self.fleet.spans()[0]
-        ends = [e["idc"] for e in link["ends"]]
-        home = {(a, b): self.seen.routes[(a, b)] for a in ends for b in ends if a != b}
+        home = self.home_of(link)
         since = self.fault("bus-away")
         self.stays("the bus is away: nothing moves", since, 5)
         since = self.fault("blackhole", link["name"])
-        for key, device in home.items():
-            self.happens(f"a fibre is cut without a bus: {key[0]} routes to {key[1]} by the committed plan's next hop",
-                         lambda key=key, device=device: self.seen.routes[key] not in ("", device))
+        self.moves_away("a fibre is cut without a bus", home)
         self.stays("... and no answer and no feature moves", since, 4, ("dns", "features"))
         self.repair("bus-away")
         since = self.repair("blackhole", link["name"])
-        for key, device in home.items():
-            self.happens(f"bus and fibre are back: {key[0]} routes home, through the log",
-                         lambda key=key, device=device: self.seen.routes[key] == device,
+        self.comes_home("bus and fibre are back", home, since)
+
+    def bus_of(self, idc):
+        leads = self.lab.spillway.leader() == idc
+        whose = f"{idc} {'(which leads) ' if leads else ''}has no bus"
+        link = next(l for l in self.fleet.spans() if idc in [e["idc"] for e in l["ends"]])
+        home = self.home_of(link)
+        since = self.fault("bus-away", idc)
+        self.happens(f"{whose}: its probe falls silent to the one that leads", lambda: self.silent(idc), 15)
+        self.stays("... silence is not death: nothing moves", since,
+                   self.policy("report_stale") + self.policy("cold_start") + self.policy("confirmation") + 3)
+        self.fault("blackhole", link["name"])
+        self.moves_away(f"{whose}, a fibre of it is cut", home)
+        mended = self.repair("blackhole", link["name"])
+        self.seen.sleep(self.policy("link_hold_down") + 2)
+        key = next(k for k in home if k[0] == idc)
+        self.judge(f"{whose}, its fibre is back: its route does not go home by itself",
+                   not self.seen.first_change(mended, "route", key, lambda d: d == home[key]))
+        back = self.repair("bus-away", idc)
+        for (a, b), device in home.items():
+            self.happens(f"its bus is back: {a} routes to {b} by {device} again, through the log",
+                         lambda a=a, b=b, device=device: self.seen.routes[(a, b)] == device,
                          self.policy("link_hold_down") + 15)
-            back = self.seen.first_change(since, "route", key, lambda d, device=device: d == device) or since
-            self.judge(f"... not before the hold-down ({back - since:.2f} s)",
-                       back - since >= self.policy("link_hold_down") - 0.2)
+        self.stays("... and from beginning to end no answer and no feature moved", since, back + 8 - since,
+                   ("dns", "features"))
+        self.never_lost(since)
+
+    def oneway(self):
+        link = self.fleet.spans()[0]
+        deaf, home = link["ends"][0]["idc"], self.home_of(link)
+        since = self.fault("oneway", link["name"], deaf)
+        self.moves_away(f"{link['name']} loses only what goes to {deaf}", home)
+        self.stays("... and no answer and no feature moves", since, self.policy("confirmation") + 4,
+                   ("dns", "features"))
+        mended = self.repair("oneway", link["name"], deaf)
+        self.comes_home("it carries both ways again", home, mended)
+        self.never_lost(since)
+
+    def carrier(self):
+        link = self.fleet.spans()[0]
+        end = link["ends"][1]
+        dark, home = end["idc"], self.home_of(link)
+        since = self.fault("carrier", link["name"], dark)
+        self.happens(f"{link['name']}: the interface at {dark} loses its carrier signal",
+                     lambda: self.seen.carriers.get((dark, end["interface"])) is False)
+        self.moves_away(f"{link['name']} has no carrier signal at {dark}", home)
+        self.stays("... and no answer and no feature moves", since, self.policy("confirmation") + 4,
+                   ("dns", "features"))
+        mended = self.repair("carrier", link["name"], dark)
+        self.comes_home("the signal is back", home, mended)
+        self.never_lost(since)
 
     def daemons(self):
         since = time.monotonic()
@@ -145,6 +219,11 @@ def play(lab):
     p.judge("somebody leads", lab.spillway.leader(20) is not None)
     p.seen.sleep(p.policy("cold_start") + 1)
     p.bus()
+    p.oneway()
+    p.carrier()
+    leads = lab.spillway.leader()
+    p.bus_of(next(n for n in p.all_of("idc") if n != leads))
+    p.bus_of(lab.spillway.leader())
     p.daemons()
     p.leader()
     p.probes()
@@ -154,8 +233,10 @@ def play(lab):
     return p.failed == 0
 
 
-def main():
-    parser = argparse.ArgumentParser(prog="plugs.py", description=__doc__.split("\n\n")[0].split(": ", 1)[1])
+def main(text, play_it):
+    """The command of a program that prints TAP; text: its docstring, play_it(lab): True when all was well."""
+    name, _, what = text.split("\n\n")[0].partition(": ")
+    parser = argparse.ArgumentParser(prog=name, description=what)
     parser.add_argument("--build", required=True, metavar="DIR")
     parser.add_argument("--run", default=DEFAULT_RUN, metavar="DIR")
     parser.add_argument("--fleet", default=DEFAULT_FLEET)
@@ -164,16 +245,16 @@ def main():
         print("1..0 # SKIP network namespaces need root")
         return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the lab is taken down
-    lab = Lab.up(args.run, args.fleet, args.build, 0.25, {}, True)
     try:
-        return 0 if play(lab) else 1
-    finally:
-        Lab.down(args.run)
+        lab = Lab.up(args.run, args.fleet, args.build, 0.25, {}, True)
+        try:
+            return 0 if play_it(lab) else 1
+        finally:
+            Lab.down(args.run)
+    except LabError as error:
+        print(f"Bail out! {error}")
+        return 1
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except LabError as error:
-        print(f"Bail out! {error}")
-        sys.exit(1)
+    sys.exit(main(__doc__, play))
