@@ -189,7 +189,7 @@ struct policy {
     uint32_t restore_step_ppm; /* of a view's slots brought back in one step, at least one slot */
     uint32_t headroom_ppm;     /* capacity kept free when features come back */
     uint32_t min_observers;    /* whose agreement drains an IDC (law 2) */
-    uint32_t max_drained_idcs; /* that the machine alone may have drained at once */
+    uint32_t max_drained_idcs; /* dead as a whole, that the machine alone may have drained */
     int64_t cold_start_us;     /* a new log or leader drains nothing before this has passed */
     int64_t lease_us;          /* of the leader; heartbeats come four per lease */
     int64_t rescue_bound_us;   /* a rescue waits for features at most this long (law 6) */
