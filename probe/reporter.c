@@ -100,9 +100,9 @@ static bool have_key(struct reporter *r, const struct idc *idc, struct mono now)
     return r->key_loaded;
 }
 
-static bool have_room(struct reporter *r, uint32_t count)
+static bool have_room(struct reporter *r, const struct report *report)
 {
-    size_t need = report_size_bound(count);
+    size_t need = report_size_bound(report->count, report->load_count, report->view_count);
     if (need <= r->room_size)
         return true;
     uint8_t *room = realloc(r->room, need);
@@ -131,7 +131,7 @@ void reporter_send(struct reporter *r, struct world *w, int64_t lateness_us, str
     };
     const struct report_key key = {r->key.id, r->key.bytes, r->key.size};
     size_t size = 0;
-    int status = have_room(r, w->count) ? OK : ERR_MEMORY;
+    int status = have_room(r, &report) ? OK : ERR_MEMORY;
     if (status == OK)
         status = report_encode(&report, &key, r->room, r->room_size, &size);
     if (status == OK)

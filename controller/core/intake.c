@@ -38,8 +38,10 @@ static uint32_t target_bound(const struct fleet *f)
 
 size_t intake_arena_size(const struct fleet *f)
 {
-    size_t each = sizeof(struct seat) + sizeof(struct evidence) + 16 +
-                  (size_t)target_bound(f) * sizeof(struct observation);
+    size_t each =
+        sizeof(struct seat) + sizeof(struct evidence) + 3 * 16 +
+        (size_t)target_bound(f) * sizeof(struct observation) +
+        f->service_count * (sizeof(struct load_sample) + f->view_count * sizeof(struct load_rate));
     return each * f->idc_count + sizeof(struct target) * REPORT_MAX_TARGETS + 64;
 }
 
@@ -52,12 +54,17 @@ int intake_new(const struct fleet *f, struct arena *a, struct mono now, struct i
     if (targets == NULL || in.seats == NULL || in.evidence == NULL) {
         return ERR_FULL;
     }
+    uint16_t services[FLEET_MAX_SERVICES];
     for (uint16_t i = 0; i < f->idc_count; i++) {
         struct seat *s = &in.seats[i];
         s->room = target_count(f, i, targets);
+        s->load_room = loads_for_idc(f, i, services);
         s->report.observations = ARENA_NEW(a, struct observation, s->room);
+        s->report.loads = ARENA_NEW(a, struct load_sample, s->load_room);
+        s->report.load_views = ARENA_NEW(a, struct load_rate, s->load_room * f->view_count);
         s->unread_since = now;
-        if (s->report.observations == NULL) {
+        if (s->report.observations == NULL || s->report.loads == NULL ||
+            s->report.load_views == NULL) {
             return ERR_FULL;
         }
     }
@@ -65,11 +72,17 @@ int intake_new(const struct fleet *f, struct arena *a, struct mono now, struct i
     return OK;
 }
 
+/* A probe that tells no load at all (of an older version) is heard for the rest. */
+static bool loads_fit(const struct seat *s, const struct fleet *f, const struct report *r)
+{
+    return r->load_count == 0 || (r->load_count == s->load_room && r->view_count == f->view_count);
+}
+
 static bool is_news(const struct seat *s, const struct control *c, uint16_t idc,
                     const struct report *r)
 {
     if (r->observer != idc || r->sequence == 0 || r->count != s->room ||
-        digest_compare(&r->fleet, &c->fleet_digest) != 0) {
+        digest_compare(&r->fleet, &c->fleet_digest) != 0 || !loads_fit(s, c->fleet, r)) {
         return false;
     }
     if (s->report.sequence == 0 || r->incarnation > s->report.incarnation || BUG(STALE_EVIDENCE)) {
@@ -81,6 +94,22 @@ static bool is_news(const struct seat *s, const struct control *c, uint16_t idc,
 static int64_t transit_at(const struct seat *s, struct mono now)
 {
     return s->transit_us + mono_diff_us(now, s->transit_at) / (1000000 / DRIFT_PPM);
+}
+
+/* Copies r into what has room for it. */
+static void keep(struct report *to, const struct report *r)
+{
+    const struct report room = *to;
+    *to = *r;
+    to->observations = room.observations;
+    to->loads = room.loads;
+    to->load_views = room.load_views;
+    memcpy(to->observations, r->observations, r->count * sizeof *r->observations);
+    if (r->load_count > 0) {
+        memcpy(to->loads, r->loads, r->load_count * sizeof *r->loads);
+        memcpy(to->load_views, r->load_views,
+               (size_t)r->load_count * r->view_count * sizeof *r->load_views);
+    }
 }
 
 bool intake_report(struct intake *in, const struct control *c, uint16_t idc, const struct report *r,
@@ -103,10 +132,7 @@ bool intake_report(struct intake *in, const struct control *c, uint16_t idc, con
         s->ended = s->conclusive = false; /* back from silence */
     }
     s->conclusive = s->conclusive || s->ended;
-    struct observation *room = s->report.observations;
-    s->report = *r;
-    s->report.observations = room;
-    memcpy(room, r->observations, r->count * sizeof *room);
+    keep(&s->report, r);
     s->offset = offset;
     s->arrived = now;
     return true;

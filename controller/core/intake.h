@@ -7,8 +7,9 @@
 
 /* What is known of one report partition. */
 struct seat {
-    struct report report; /* observations in memory of the intake's own; sequence 0: none yet */
+    struct report report; /* its arrays in memory of the intake's own; sequence 0: none yet */
     uint32_t room;        /* observations that its target list has */
+    uint32_t load_room;   /* services there that tell their load */
     int64_t offset;
     struct mono arrived;
     /* Least (arrival - send) of the incarnation, followed upwards at the rate at which two honest

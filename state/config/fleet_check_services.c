@@ -51,6 +51,16 @@ static void check_kind(struct schema_context *ctx, const struct yaml_node *node,
     }
 }
 
+static void check_load(const struct fleet *f, struct schema_context *ctx, uint32_t i)
+{
+    const struct service *s = &f->services[i];
+    const struct yaml_node *node = yaml_get(fleet_place(ctx, CLASS_SERVICE, i, "load"), "path");
+    if (s->has_load && node != NULL && s->load.path[0] != '\0' && s->load.path[0] != '/') {
+        CHECK_ERROR(ctx, node, "found %s, expected a path that begins with \"/\"",
+                    yaml_quote(s->load.path, strlen(s->load.path)).text);
+    }
+}
+
 /* True when name is zone or below it; both absolute. */
 static bool name_in_zone(const char *name, const char *zone)
 {
@@ -231,6 +241,7 @@ void fleet_check_services(const struct fleet *f, struct schema_context *ctx)
             check_kind(ctx, node, s->checks[j].kind, s->checks[j].path,
                        s->checks[j].expect_status != 0);
         }
+        check_load(f, ctx, i);
         check_names(f, ctx, i);
         check_features(f, ctx, i);
         check_capacity(f, ctx, i);

@@ -10,6 +10,7 @@
 #define ALL UINT64_C(1000000) /* ppm */
 
 static const char *const check_kinds[] = {"tcp", "http", "https", "dns", NULL};
+static const char *const load_formats[] = {"json", "prometheus", NULL};
 static const char *const backbone_needs[] = {"required", "preferred", "none", NULL};
 
 static const struct schema_field idc_fields[] = {
@@ -259,6 +260,29 @@ static const struct schema_field check_fields[] = {
 static const struct schema check_schema = {"a check", "services[].checks[]",
                                            SCHEMA_FIELDS(check_fields)};
 
+static const struct schema_field load_fields[] = {
+    {.key = "port",
+     .type = FIELD_INTEGER,
+     .required = true,
+     SCHEMA_MEMBER(struct load_source, port),
+     .min = 1,
+     .max = 65535,
+     .meaning = "port of the page, asked with HTTP at the service's addresses of the probe's IDC"},
+    {.key = "path",
+     .type = FIELD_PATH,
+     .required = true,
+     SCHEMA_MEMBER(struct load_source, path),
+     .meaning = "the request target; it begins with \"/\""},
+    {.key = "format",
+     .type = FIELD_ENUM,
+     SCHEMA_MEMBER(struct load_source, format),
+     .names = load_formats,
+     .preset = "json",
+     .meaning = "what the page is; see LOAD"},
+};
+static const struct schema load_schema = {"a load source", "services[].load",
+                                          SCHEMA_FIELDS(load_fields)};
+
 static const struct schema_field feature_fields[] = {
     {.key = "name",
      .type = FIELD_KEY_ID,
@@ -354,6 +378,12 @@ static const struct schema_field service_fields[] = {
      .class = CLASS_NONE,
      SCHEMA_COUNTED(struct service, check_count),
      .meaning = "how probes see that it serves"},
+    {.key = "load",
+     .type = FIELD_OBJECT,
+     .child = &load_schema,
+     SCHEMA_MEMBER(struct service, load),
+     SCHEMA_COUNTED(struct service, has_load),
+     .meaning = "where it tells what it carries; without it the declared demand is all there is"},
     {.key = "features",
      .type = FIELD_LIST,
      .element = FIELD_OBJECT,

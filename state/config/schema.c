@@ -378,6 +378,7 @@ static void decode_field(struct schema_context *ctx, const struct schema_field *
     if (schema_is_scalar(f->type)) {
         decode_scalar(ctx, f, f->type, node, at);
     } else if (f->type == FIELD_OBJECT) {
+        schema_store_count(f, object, 1);
         schema_decode(ctx, f->child, node, at);
     } else if (f->type == FIELD_LIST) {
         decode_list(ctx, f, node, object);
@@ -437,7 +438,7 @@ static void fill_absent(struct schema_context *ctx, const struct schema *s,
         const int status = schema_value_parse(f, f->type, f->preset, at);
         assert(status == OK); /* the table's own default is within its own bounds */
         (void)status;
-    } else if (f->type == FIELD_OBJECT) {
+    } else if (f->type == FIELD_OBJECT && f->count_size == 0) {
         const struct yaml_node empty = {
             .kind = YAML_MAP, .line = node->line, .column = node->column, .text = ""};
         schema_decode(ctx, f->child, &empty, at);

@@ -82,7 +82,9 @@ struct schema_field {
     enum field_type element;    /* LIST */
     bool in_place;              /* LIST: the array is in the struct, `max` elements long */
     bool ascending;             /* LIST of REF: kept sorted */
-    size_t count_offset, count_size; /* LIST: where the number of items is; size 0: always `max` */
+    /* LIST: where the number of items is; size 0: always `max`. OBJECT: where a bool says whether
+     * it is there; size 0: it always is, with the defaults of its keys. */
+    size_t count_offset, count_size;
     /* LIST whose items are spread in the object (the ends of a link): through a copy of `size`
      * bytes. */
     void (*get)(const void *object, uint32_t i, void *item);

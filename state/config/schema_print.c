@@ -67,7 +67,7 @@ static bool is_absent(const struct printer *p, const struct schema_field *f, con
         put_text(p, f, f->type, at, room);
         return room[0] == '\0';
     }
-    if (f->type == FIELD_LIST) {
+    if (f->type == FIELD_LIST || (f->type == FIELD_OBJECT && f->count_size > 0)) {
         return schema_load_count(f, object) == 0;
     }
     if (f->type == FIELD_JOINED) {
@@ -346,6 +346,8 @@ static void json_object(const struct printer *p, const struct schema *s, const v
                 f->json != NULL ? f->json : f->key);
         if (schema_is_scalar(f->type)) {
             json_scalar(p, f, f->type, at);
+        } else if (f->type == FIELD_OBJECT && is_absent(p, f, object)) {
+            fputs("null", p->out);
         } else if (f->type == FIELD_OBJECT) {
             json_object(p, f->child, at, indent + 2);
         } else if (f->type == FIELD_LIST) {

@@ -25,7 +25,8 @@ static void put_row(const struct schema_field *f, FILE *out)
         fprintf(out, "%s%s%s", schema_type_text(f, f->type), bounds[0] != '\0' ? ", " : "", bounds);
     }
     const char *preset = f->required ? "required" : f->preset != NULL ? f->preset : "none";
-    fprintf(out, " | %s | %s |\n", f->type == FIELD_OBJECT && !f->required ? "see below" : preset,
+    fprintf(out, " | %s | %s |\n",
+            f->type == FIELD_OBJECT && !f->required && f->count_size == 0 ? "see below" : preset,
             f->meaning);
 }
 

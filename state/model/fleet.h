@@ -115,6 +115,16 @@ struct check {
     uint16_t expect_status;     /* HTTP(S): 0 means any 2xx */
 };
 
+enum load_format { LOAD_JSON, LOAD_PROMETHEUS };
+
+/* Where a service of an IDC tells what it carries, over HTTP (spillway-fleet(5) has the formats).
+ */
+struct load_source {
+    uint16_t port;
+    char path[FLEET_PATH_SIZE];
+    enum load_format format;
+};
+
 enum backbone_need { BACKBONE_REQUIRED, BACKBONE_PREFERRED, BACKBONE_NONE };
 
 /* A part of a service that can be demoted. Tier 0 is core and never is. */
@@ -135,6 +145,8 @@ struct service {
     bool stateful; /* law 12: the machine alone never moves it */
     uint16_t feature_count;
     uint16_t check_count;
+    bool has_load; /* it tells its load */
+    struct load_source load;
     struct feature *features;
     struct check checks[FLEET_MAX_CHECKS];
 };

@@ -162,6 +162,15 @@ static void feature_codec(struct codec *c, struct feature *t)
     codec_u32(c, &t->value);
 }
 
+static void load_codec(struct codec *c, struct load_source *l)
+{
+    uint8_t format = (uint8_t)l->format;
+    codec_u16(c, &l->port);
+    codec_string(c, l->path, sizeof l->path);
+    enum_codec(c, &format, LOAD_PROMETHEUS);
+    l->format = (enum load_format)format;
+}
+
 static void service_codec(struct codec *c, struct service *s)
 {
     uint8_t backbone = (uint8_t)s->backbone;
@@ -171,6 +180,10 @@ static void service_codec(struct codec *c, struct service *s)
     enum_codec(c, &backbone, BACKBONE_NONE);
     s->backbone = (enum backbone_need)backbone;
     codec_bool(c, &s->stateful);
+    codec_bool(c, &s->has_load);
+    if (s->has_load) {
+        load_codec(c, &s->load);
+    }
     count_codec(c, &s->check_count, FLEET_MAX_CHECKS);
     for (uint16_t k = 0; k < s->check_count; k++) {
         check_codec(c, &s->checks[k]);

@@ -1,4 +1,4 @@
-/* report.c: the canonical list of targets of one IDC's probe. */
+/* report.c: the canonical lists of targets and of loads of one IDC's probe. */
 #include "model/report.h"
 
 /* Appends one target; false when the list is full. */
@@ -55,4 +55,25 @@ int targets_for_idc(const struct fleet *f, uint16_t idc, struct target *targets,
                          f->references[r].carriers & here);
     }
     return room ? (int)n : ERR_FULL;
+}
+
+static bool serves_at(const struct fleet *f, uint16_t service, uint16_t idc)
+{
+    for (uint16_t e = 0; e < f->entrance_count; e++) {
+        if (f->entrances[e].service == service && f->entrances[e].idc == idc) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint32_t loads_for_idc(const struct fleet *f, uint16_t idc, uint16_t services[FLEET_MAX_SERVICES])
+{
+    uint32_t n = 0;
+    for (uint16_t s = 0; s < f->service_count && n < FLEET_MAX_SERVICES; s++) {
+        if (f->services[s].has_load && serves_at(f, s, idc)) {
+            services[n++] = s;
+        }
+    }
+    return n;
 }

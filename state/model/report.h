@@ -48,6 +48,26 @@ struct observation {
     uint64_t rx_bytes, tx_bytes; /* links: interface counters */
 };
 
+/* Thousandths of requests per second. */
+#define LOAD_MAX_MRPS UINT64_C(1000000000000)
+
+struct load_rate {
+    bool valid; /* else nothing is known of it, which is not zero */
+    uint64_t mrps;
+};
+
+/* What one service of the observer's IDC says that it carries. */
+struct load_sample {
+    bool valid;     /* else all else is zero and means nothing: never told, or too long ago */
+    int64_t age_us; /* of its word, at the send time */
+    uint64_t requests_mrps, errors_mrps;
+    uint32_t saturation_ppm; /* 0 idle to 1000000 full */
+};
+
+/* The services of the IDC that tell their load, ascending: those with a load source and an entrance
+ * there. Returns their number; both sides of a report derive it from the fleet. */
+uint32_t loads_for_idc(const struct fleet *f, uint16_t idc, uint16_t services[FLEET_MAX_SERVICES]);
+
 struct report {
     uint16_t observer;    /* idc; also proven by the MAC's key id */
     uint64_t incarnation; /* grows with every start of the probe */
@@ -58,6 +78,9 @@ struct report {
                              prober must not blame the link */
     uint32_t count;
     struct observation *observations; /* one per target, in the canonical order */
+    uint32_t load_count, view_count;  /* of loads; of the fleet, 0 without loads */
+    struct load_sample *loads;        /* one per service of loads_for_idc, in that order */
+    struct load_rate *load_views;     /* [load * view_count + view]: its requests from that view */
 };
 
 #endif

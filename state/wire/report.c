@@ -3,6 +3,7 @@
 
 #include "report.pb-c.h"
 #include "wire/budget.h"
+#include "wire/report_load.h"
 
 #include <assert.h>
 #include <openssl/crypto.h>
@@ -20,14 +21,15 @@ enum {
     MILLION = 1000000,
 };
 
-size_t report_size_bound(uint32_t count)
+size_t report_size_bound(uint32_t count, uint32_t loads, uint32_t views)
 {
-    return HEAD_SIZE + FLEET_NAME_SIZE + MAC_SIZE + 128 + COLUMNS * 8 + (size_t)count * ROW_MAX;
+    return HEAD_SIZE + FLEET_NAME_SIZE + MAC_SIZE + 128 + COLUMNS * 8 + (size_t)count * ROW_MAX +
+           report_load_bound(loads, views);
 }
 
 size_t report_arena_size(uint32_t count)
 {
-    return count * sizeof(struct observation) + 32;
+    return count * sizeof(struct observation) + 32 + report_load_arena();
 }
 
 static size_t key_id_size(const struct report_key *key)
@@ -53,7 +55,7 @@ static bool report_is_sound(const struct report *r)
 {
     bool ok = r->observer < FLEET_MAX_IDCS && r->incarnation > 0 && r->sequence > 0 &&
               r->sent_us >= 0 && r->sent_us <= US_MAX && r->lateness_us >= 0 &&
-              r->count <= REPORT_MAX_TARGETS;
+              r->count <= REPORT_MAX_TARGETS && report_load_sound(r);
     for (uint32_t i = 0; ok && i < r->count; i++) {
         ok = observation_is_sound(&r->observations[i]);
     }
@@ -223,9 +225,14 @@ int report_encode(const struct report *r, const struct report_key *key, uint8_t 
         return status;
     }
     Spillway__ReportWire w;
+    void *load_memory = NULL;
     columns_fill(&columns, r);
     describe(&w, r, &columns);
-    status = seal(&w, key, room, size, ret_size);
+    status = report_load_put(r, &w, &load_memory);
+    if (status == OK) {
+        status = seal(&w, key, room, size, ret_size);
+    }
+    free(load_memory);
     free(memory);
     return status;
 }
@@ -320,6 +327,9 @@ static int take_report(const Spillway__ReportWire *w, struct arena *a, struct re
     int status = OK;
     for (uint32_t i = 0; i < w->count && status == OK; i++) {
         status = take_row(w, i, &r->observations[i]);
+    }
+    if (status == OK) {
+        status = report_load_take(w, a, r);
     }
     return status == OK && !report_is_sound(r) ? ERR_INVALID : status;
 }

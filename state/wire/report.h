@@ -23,10 +23,11 @@ struct report_key {
     size_t size;
 };
 
-/* Upper bound of the encoded size of a report about count targets. */
-size_t report_size_bound(uint32_t count);
-/* Bytes of arena that opening any report about count targets can take; REPORT_MAX_TARGETS for any.
- */
+/* Upper bound of the encoded size of a report about count targets with so many loads of so many
+ * views. */
+size_t report_size_bound(uint32_t count, uint32_t loads, uint32_t views);
+/* Bytes of arena that opening any report about count targets can take, with any loads;
+ * REPORT_MAX_TARGETS for any. */
 size_t report_arena_size(uint32_t count);
 
 /* Encodes and signs. ERR_FULL: room too small; ERR_INVALID: r or key breaks a rule; ERR_MEMORY;
@@ -35,9 +36,10 @@ int report_encode(const struct report *r, const struct report_key *key, uint8_t 
                   size_t *ret_size) MUST_CHECK;
 
 /* Verifies the MAC with one of the keys (those of the IDC whose partition the report came from),
- * then decodes; nothing is decoded before. Observations live in the arena. The caller compares
- * observer with the partition's IDC and the fleet digest with its own. ERR_UNAUTHENTIC: no such key
- * id, or the MAC does not match; ERR_VERSION: of the envelope; ERR_INVALID, ERR_TRUNCATED,
+ * then decodes; nothing is decoded before. Observations and loads live in the arena. The caller
+ * compares observer with the partition's IDC, and the fleet digest with its own; the numbers of
+ * targets, loads and views are then for it to compare with the fleet's. ERR_UNAUTHENTIC: no such
+ * key id, or the MAC does not match; ERR_VERSION: of the envelope; ERR_INVALID, ERR_TRUNCATED,
  * ERR_TOO_LARGE: damaged or out of bounds; ERR_FULL: arena; ERR_MEMORY; ERR_IO. */
 int report_open(const uint8_t *data, size_t size, const struct report_key *keys, uint32_t key_count,
                 struct arena *arena, struct report *ret_r) MUST_CHECK;

@@ -316,7 +316,9 @@ END_TEST
 static size_t encode_report(const struct report *r, const struct report_key *k)
 {
     size_t size = 0;
-    ck_assert_int_eq(report_encode(r, k, wire, report_size_bound(r->count), &size), OK);
+    ck_assert_int_eq(
+        report_encode(r, k, wire, report_size_bound(r->count, r->load_count, r->view_count), &size),
+        OK);
     return size;
 }
 
@@ -375,6 +377,18 @@ START_TEST(test_report_round_trips)
             ck_assert(x->rx_bytes == y->rx_bytes && x->tx_bytes == y->tx_bytes);
             ck_assert_int_eq(x->damped_us, y->damped_us);
         }
+        ck_assert_uint_eq(back.load_count, r.load_count);
+        ck_assert_uint_eq(back.view_count, r.view_count);
+        for (uint32_t k = 0; k < r.load_count; k++) {
+            const struct load_sample *x = &back.loads[k], *y = &r.loads[k];
+            ck_assert(x->valid == y->valid && x->age_us == y->age_us);
+            ck_assert(x->requests_mrps == y->requests_mrps && x->errors_mrps == y->errors_mrps);
+            ck_assert_uint_eq(x->saturation_ppm, y->saturation_ppm);
+        }
+        for (uint32_t k = 0; k < r.load_count * r.view_count; k++) {
+            ck_assert_int_eq(back.load_views[k].valid, r.load_views[k].valid);
+            ck_assert(back.load_views[k].mrps == r.load_views[k].mrps);
+        }
     }
 }
 END_TEST
@@ -405,6 +419,54 @@ START_TEST(test_report_authenticity)
     ck_assert_int_eq(open_report(size, both, 2, &back), OK);
     struct report_key weak = {"probe-beijing", secret, REPORT_MIN_KEY_SIZE - 1};
     ck_assert_int_eq(report_encode(&r, &weak, wire, RECORD_MAX_BYTES, &size), ERR_INVALID);
+}
+END_TEST
+
+/* What is not known is no zero, and what is no load says nothing. */
+START_TEST(test_report_load_bounds)
+{
+    struct load_sample loads[2] = {{.valid = true, .requests_mrps = LOAD_MAX_MRPS}, {0}};
+    struct load_rate views[4] = {{true, 0}, {0}, {0}, {0}};
+    struct report r = {.incarnation = 1,
+                       .sequence = 1,
+                       .load_count = 2,
+                       .view_count = 2,
+                       .loads = loads,
+                       .load_views = views};
+    struct report back;
+    ck_assert_int_eq(open_report(encode_report(&r, &key), &key, 1, &back), OK);
+    ck_assert(back.load_views[0].valid && back.load_views[0].mrps == 0);
+    ck_assert(!back.load_views[1].valid && !back.loads[1].valid);
+    size_t size;
+    struct load_sample *out[] = {&loads[0], &loads[1]};
+    const struct load_sample good[] = {loads[0], loads[1]};
+    const struct load_sample wrong[][2] = {
+        {{.valid = true, .requests_mrps = LOAD_MAX_MRPS + 1}, good[1]},
+        {{.valid = true, .errors_mrps = LOAD_MAX_MRPS + 1}, good[1]},
+        {{.valid = true, .saturation_ppm = 1000001}, good[1]},
+        {{.valid = true, .age_us = -1}, good[1]},
+        {{.valid = true, .age_us = US_MAX + 1}, good[1]},
+        {good[0], {.requests_mrps = 1}},
+        {good[0], {.saturation_ppm = 1}},
+        {{0}, good[1]}, /* views[0] then belongs to nothing */
+    };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        *out[0] = wrong[i][0];
+        *out[1] = wrong[i][1];
+        ck_assert_int_eq(report_encode(&r, &key, wire, RECORD_MAX_BYTES, &size), ERR_INVALID);
+    }
+    *out[0] = good[0];
+    *out[1] = good[1];
+    views[1].mrps = 1; /* not valid, but not zero */
+    ck_assert_int_eq(report_encode(&r, &key, wire, RECORD_MAX_BYTES, &size), ERR_INVALID);
+    views[1] = (struct load_rate){true, LOAD_MAX_MRPS + 1};
+    ck_assert_int_eq(report_encode(&r, &key, wire, RECORD_MAX_BYTES, &size), ERR_INVALID);
+    views[1] = (struct load_rate){true, LOAD_MAX_MRPS};
+    ck_assert_int_eq(report_encode(&r, &key, wire, RECORD_MAX_BYTES, &size), OK);
+    r.load_count = FLEET_MAX_SERVICES + 1;
+    ck_assert_int_eq(report_encode(&r, &key, wire, RECORD_MAX_BYTES, &size), ERR_INVALID);
+    r.load_count = 0; /* views of nothing */
+    ck_assert_int_eq(report_encode(&r, &key, wire, RECORD_MAX_BYTES, &size), ERR_INVALID);
 }
 END_TEST
 
@@ -493,6 +555,7 @@ int main(void)
     tcase_add_test(c, test_report_round_trips);
     tcase_add_test(c, test_report_authenticity);
     tcase_add_test(c, test_report_bounds);
+    tcase_add_test(c, test_report_load_bounds);
     tcase_add_test(c, test_local_frames);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);

@@ -315,6 +315,30 @@ struct record sample_largest_decide(const struct fleet *f, struct arena *a)
     return rec;
 }
 
+/* None, or some of the most that there can be. */
+static void sample_loads(struct rng *r, struct report *rep, struct arena *a)
+{
+    if (rng_below(r, 3) == 0)
+        return;
+    rep->load_count = 1 + (uint32_t)rng_below(r, FLEET_MAX_SERVICES);
+    rep->view_count = (uint32_t)rng_below(r, FLEET_MAX_VIEWS + 1);
+    rep->loads = room(a, rep->load_count, sizeof(*rep->loads));
+    rep->load_views = room(a, rep->load_count * rep->view_count, sizeof(*rep->load_views));
+    for (uint32_t i = 0; i < rep->load_count; i++) {
+        if (rng_below(r, 3) == 0)
+            continue;
+        rep->loads[i] = (struct load_sample){.valid = true,
+                                             .age_us = (int64_t)rng_below(r, US_MAX),
+                                             .requests_mrps = rng_below(r, LOAD_MAX_MRPS + 1),
+                                             .errors_mrps = rng_below(r, LOAD_MAX_MRPS + 1),
+                                             .saturation_ppm = (uint32_t)rng_below(r, 1000001)};
+        for (uint32_t v = 0; v < rep->view_count; v++)
+            if (rng_below(r, 2) == 0)
+                rep->load_views[i * rep->view_count + v] =
+                    (struct load_rate){true, rng_below(r, LOAD_MAX_MRPS + 1)};
+    }
+}
+
 struct report sample_report(struct rng *r, uint32_t count, struct arena *a)
 {
     struct report rep = {.observer = (uint16_t)rng_below(r, FLEET_MAX_IDCS),
@@ -325,6 +349,7 @@ struct report sample_report(struct rng *r, uint32_t count, struct arena *a)
                          .count = count};
     fill(r, rep.fleet.bytes, sizeof(rep.fleet.bytes));
     rep.observations = room(a, count, sizeof(*rep.observations));
+    sample_loads(r, &rep, a);
     for (uint32_t i = 0; i < count; i++) {
         rep.observations[i] =
             (struct observation){.health = (enum health)rng_below(r, HEALTH_DOWN + 1),
