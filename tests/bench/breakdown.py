@@ -48,10 +48,23 @@ def lines_after(processes, names, after, pattern):
     return [(t, match) for t, match in found if t > after]
 
 
-def watched_at(fleet, idc):
-    """Names that other IDCs' probes give to what they watch at an IDC: its links and entrances."""
-    links = [l["name"] for l in fleet.spans() if idc in [e["idc"] for e in l["ends"]]]
+def watched_at(fleet, idc, witness):
+    """What a witness's probe watches at an IDC: the links between the two, and the entrances."""
+    links = [l["name"] for l in fleet.spans() if {idc, witness} == {e["idc"] for e in l["ends"]}]
     return links + [e["name"] for e in fleet.entrances_of(idc=idc)]
+
+
+def words_of(lab, witness, victim, death, decided):
+    """(said, since) of each word of a witness by which the victim is down, up to the decision."""
+    names = watched_at(lab.fleet, victim, witness)
+    lines = lines_after(lab.processes, [f"probe-{witness}"], death,
+                        rf"event=(?:link|target)-changed (?:link|target)=({'|'.join(map(re.escape, names))}) (?:\S+ )*?"
+                        r"health=down .*held_us=(\d+)")
+    lines = [(t, match) for t, match in lines if t <= decided + STEP_S]
+    missing = set(names) - {match[1] for _, match in lines}
+    if missing:
+        raise Unclear(f"the log of the probe at {witness} lacks {', '.join(sorted(missing))}")
+    return [(t, t - int(match[2]) / 1e6) for t, match in lines]
 
 
 def borders(lab, victim, death):
@@ -61,12 +74,7 @@ def borders(lab, victim, death):
     if not rescues:
         raise Unclear("no live daemon's log has the rescue")
     decided = min(t for t, _ in rescues)
-    names = "|".join(map(re.escape, watched_at(lab.fleet, victim)))
-    words = lines_after(lab.processes, [f"probe-{i}" for i in live], death,
-                        rf"event=(?:link|target)-changed (?:link|target)=(?:{names}) health=down .*held_us=(\d+)")
-    words = [(t, t - int(match[1]) / 1e6) for t, match in words if t <= decided + STEP_S]
-    if not words:
-        raise Unclear("no live probe's log has the death")
+    words = [word for i in live for word in words_of(lab, i, victim, death, decided)]
     detected = max(said for said, _ in words)
     window_over = max(since for _, since in words) + lab.fleet.policy_s("confirmation")
     confirmed = max(detected, window_over)
