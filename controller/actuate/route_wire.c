@@ -70,9 +70,15 @@ void inject_request_codec(struct codec *c, struct inject_request *r)
         codec_string(c, r->interfaces[i], sizeof(r->interfaces[i]));
 }
 
+void route_ask_codec(struct codec *c, uint64_t *id)
+{
+    head_codec(c, ROUTE_ASK);
+    codec_u64(c, id);
+}
+
 enum route_operation route_operation(const uint8_t *bytes, size_t size)
 {
-    bool known = size >= 2 && bytes[0] == ROUTE_WIRE_VERSION && bytes[1] <= ROUTE_INJECT;
+    bool known = size >= 2 && bytes[0] == ROUTE_WIRE_VERSION && bytes[1] <= ROUTE_ASK;
     return known ? (enum route_operation)bytes[1] : ROUTE_NOTHING;
 }
 

@@ -47,7 +47,13 @@ struct inject_request {
     char interfaces[ROUTE_MAX_GATEWAYS][FLEET_IFNAME_SIZE];
 };
 
-enum route_operation { ROUTE_NOTHING = 0, ROUTE_SET = 1, ROUTE_REPLY = 2, ROUTE_INJECT = 3 };
+enum route_operation {
+    ROUTE_NOTHING = 0,
+    ROUTE_SET = 1,
+    ROUTE_REPLY = 2,
+    ROUTE_INJECT = 3,
+    ROUTE_ASK = 4, /* changes nothing: the reply says which fence and hold the helper has */
+};
 
 struct route_reply {
     uint64_t id;
@@ -61,6 +67,7 @@ struct route_reply {
  * checked. */
 void route_request_codec(struct codec *c, struct route_request *r);
 void inject_request_codec(struct codec *c, struct inject_request *r);
+void route_ask_codec(struct codec *c, uint64_t *id);
 void route_reply_codec(struct codec *c, struct route_reply *r);
 /* What the message asks for, by its head alone; ROUTE_NOTHING: it is none of ours. */
 enum route_operation route_operation(const uint8_t *bytes, size_t size);

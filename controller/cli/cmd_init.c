@@ -241,7 +241,7 @@ static int run(struct cli *c, const struct fleet *f, const char *reason)
     struct arena a;
     struct plan plan;
     struct genesis g = {0};
-    uint64_t era = 0;
+    struct eras eras = {.count = 0};
     if (record_size_bound(f) > RECORD_MAX_BYTES) {
         return cli_fail(c, ERR_TOO_LARGE, "the fleet's records would be larger than any may be");
     }
@@ -249,8 +249,8 @@ static int run(struct cli *c, const struct fleet *f, const char *reason)
         return cli_fail(c, ERR_MEMORY, "the plan");
     }
     int status = plan_initial(f, &a, &plan);
-    status = status == OK ? eras_highest(c, f, &era) : status;
-    g.era = era + 1;
+    status = status == OK ? eras_ask(c, f, &eras) : status;
+    g.era = eras.highest + 1;
     if (status == OK &&
         getrandom(g.log_id.bytes, sizeof g.log_id.bytes, 0) != (ssize_t)sizeof g.log_id.bytes) {
         status = ERR_IO;
@@ -259,6 +259,7 @@ static int run(struct cli *c, const struct fleet *f, const char *reason)
     int code = status == OK ? CLI_OK : cli_fail(c, status, "planning for fleet \"%s\"", f->name);
     if (code == CLI_OK && !c->json) {
         plan_print(f, &plan, c->out);
+        eras_print(&eras, c->out);
         fflush(c->out);
     }
     code = code == CLI_OK ? confirm(c, f) : code;
@@ -273,7 +274,8 @@ int cli_init(struct cli *c)
 {
     struct fleet_file file;
     if (c->count != 1) {
-        return cli_misuse(c, "usage: spillway init FLEET [--yes] [--brokers LIST] [--reason TEXT]");
+        return cli_misuse(c, "usage: spillway init FLEET [--yes] [--brokers LIST] [--reason TEXT] "
+                             "[--development]");
     }
     const char *reason = c->reason != NULL ? c->reason : "the fleet's first log";
     if (reason[0] == '\0' || strlen(reason) >= RECORD_TEXT_SIZE) {

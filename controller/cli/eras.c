@@ -1,16 +1,22 @@
-/* eras.c: reads the fences that stand in DNS and in the feature file, before a log begins. */
+/* eras.c: reads the fences that stand in DNS, in the feature file and at the route helper, before a
+ * log begins. */
 #include "cli/eras.h"
 
 #include "actuate/fence_text.h"
+#include "actuate/route_wire.h"
 
 #include <ares.h>
 #include <arpa/inet.h>
 #include <arpa/nameser.h>
 #include <jansson.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { ASK_TIMEOUT_MS = 1000, ASK_TRIES = 3 };
 
@@ -80,20 +86,80 @@ static int ask(const struct fleet *f, const struct dns_server *server, struct an
     return status;
 }
 
-/* The string metadata.fence of a flagd file; whatever cannot be read is no fence. */
-static uint64_t era_of_features(const char *path)
+/* The string metadata.fence of a flagd file; a file that is not there has none. */
+static enum era_answer ask_features(const char *path, uint64_t *ret_era)
 {
-    json_t *root = path[0] != '\0' ? json_load_file(path, 0, NULL) : NULL;
+    if (path[0] == '\0') {
+        return ERA_UNSET;
+    }
+    if (access(path, F_OK) != 0) {
+        return ERA_NONE;
+    }
+    json_t *root = json_load_file(path, 0, NULL);
     const char *text =
         json_string_value(json_object_get(json_object_get(root, "metadata"), "fence"));
-    uint64_t era = text != NULL ? era_of_text(text, strlen(text)) : 0;
+    *ret_era = text != NULL ? era_of_text(text, strlen(text)) : 0;
     json_decref(root);
-    return era;
+    return root == NULL ? ERA_UNREACHED : *ret_era > 0 ? ERA_FOUND : ERA_NONE;
 }
 
-int eras_highest(const struct cli *c, const struct fleet *f, uint64_t *ret_era)
+static int connect_to(const char *path)
 {
-    uint64_t highest = era_of_features(c->settings.feature_file);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path) {
+        return -1;
+    }
+    strcpy(address.sun_path, path);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* The route helper serves one client: spillwayd, if it runs, loses its connection and makes it
+ * anew.
+ */
+static enum era_answer ask_routes(const char *path, uint64_t *ret_era)
+{
+    uint8_t bytes[1024];
+    struct route_reply reply = {0};
+    uint64_t id = 1;
+    if (path[0] == '\0') {
+        return ERA_UNSET;
+    }
+    int fd = connect_to(path);
+    if (fd < 0) {
+        return ERA_UNREACHED;
+    }
+    struct codec w = codec_writer(bytes, sizeof bytes);
+    route_ask_codec(&w, &id);
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    ssize_t n = send(fd, bytes, w.pos, MSG_NOSIGNAL);
+    n = n == (ssize_t)w.pos && poll(&p, 1, ASK_TIMEOUT_MS) == 1 ? recv(fd, bytes, sizeof bytes, 0)
+                                                                : -1;
+    close(fd);
+    struct codec r = codec_reader(bytes, n > 0 ? (size_t)n : 0, NULL);
+    route_reply_codec(&r, &reply);
+    if (codec_finish(&r) != OK || reply.id != id || reply.status != OK) {
+        return ERA_UNREACHED;
+    }
+    *ret_era = reply.found.era;
+    return reply.found.era > 0 ? ERA_FOUND : ERA_NONE;
+}
+
+static void note(struct eras *e, const char *name, enum era_answer answer, uint64_t era)
+{
+    struct era_place *at = &e->at[e->count++];
+    *at = (struct era_place){.answer = answer, .era = era};
+    (void)snprintf(at->name, sizeof at->name, "%s", name);
+    e->highest = era > e->highest ? era : e->highest;
+}
+
+int eras_ask(const struct cli *c, const struct fleet *f, struct eras *ret_eras)
+{
+    struct eras e = {.highest = 0};
     if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS) {
         return ERR_MEMORY;
     }
@@ -101,15 +167,49 @@ int eras_highest(const struct cli *c, const struct fleet *f, uint64_t *ret_era)
     for (uint16_t i = 0; i < f->dns_server_count && status == OK; i++) {
         struct answer_era a = {0};
         status = ask(f, &f->dns_servers[i], &a);
-        highest = a.era > highest ? a.era : highest;
-        if (status == OK && !a.answered) {
-            fprintf(c->err, "spillway: %s does not answer: the era of its fence is not known\n",
-                    f->dns_servers[i].name);
-        }
+        enum era_answer answer = a.era > 0 ? ERA_FOUND : a.answered ? ERA_NONE : ERA_UNREACHED;
+        note(&e, f->dns_servers[i].name, answer, a.era);
     }
     ares_library_cleanup();
-    if (status == OK) {
-        *ret_era = highest;
+    if (status != OK) {
+        return status;
     }
-    return status;
+    uint64_t features = 0, routes = 0;
+    enum era_answer answer = ask_features(c->settings.feature_file, &features);
+    note(&e, "features here", answer, features);
+    answer = ask_routes(c->settings.route_helper_socket, &routes);
+    note(&e, "routes here", answer, routes);
+    *ret_eras = e;
+    return OK;
+}
+
+static const char *answer_text(enum era_answer a)
+{
+    switch (a) {
+    case ERA_NONE: return "no fence";
+    case ERA_FOUND: return "era";
+    case ERA_UNREACHED: return "NOT REACHED";
+    case ERA_UNSET: return "not in the settings of this host";
+    }
+    return "";
+}
+
+void eras_print(const struct eras *e, FILE *out)
+{
+    uint32_t unreached = 0;
+    fprintf(out, "Fences asked for:");
+    for (uint32_t i = 0; i < e->count; i++) {
+        const struct era_place *at = &e->at[i];
+        fprintf(out, "%s %s: %s", i == 0 ? "" : ",", at->name, answer_text(at->answer));
+        if (at->answer == ERA_FOUND) {
+            fprintf(out, " %llu", (unsigned long long)at->era);
+        }
+        unreached += at->answer == ERA_UNREACHED ? 1 : 0;
+    }
+    fprintf(out,
+            ".\nThe new log takes era %llu. Features and routes of other hosts cannot be asked "
+            "from here%s.\n",
+            (unsigned long long)(e->highest + 1),
+            unreached == 0 ? ""
+                           : "; a newer fence at what was not reached will refuse the plan there");
 }

@@ -367,6 +367,39 @@ static bool is_dropped(const void *bytes, size_t size)
     return n <= 0;
 }
 
+/* Asks as `spillway init` does; gives the era that stands at the helper. */
+static uint64_t era_there(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    uint8_t bytes[1024];
+    uint64_t id = 77;
+    struct route_reply reply;
+    memcpy(address.sun_path, socket_path, strlen(socket_path) + 1);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    struct codec w = codec_writer(bytes, sizeof(bytes));
+    route_ask_codec(&w, &id);
+    ck_assert_int_eq(send(fd, bytes, w.pos, MSG_NOSIGNAL), (ssize_t)w.pos);
+    ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
+    close(fd);
+    ck_assert_int_gt(n, 0);
+    struct codec r = codec_reader(bytes, (size_t)n, NULL);
+    route_reply_codec(&r, &reply);
+    ck_assert_int_eq(codec_finish(&r), OK);
+    ck_assert_uint_eq(reply.id, id);
+    ck_assert_int_eq(reply.status, OK);
+    return reply.found.era;
+}
+
+TEST_PERMITTED(tells_its_fence_and_changes_nothing)
+{
+    ck_assert_uint_eq(era_there(), 0);
+    ck_assert_int_eq(set_routes(test_fence(3, 1, 0), true), OK);
+    ck_assert_uint_eq(era_there(), 3);
+    ck_assert(routes_are(direct_routes));
+    ck_assert_int_eq(set_routes(test_fence(3, 1, 0), false), OK); /* nobody took its fence */
+}
+
 TEST_PERMITTED(admits_only_the_fleets_hops_and_prefixes)
 {
     struct route_gateway gateway = {"to-shanghai", {4, {10, 255, 0, 2}}};
@@ -479,6 +512,7 @@ static Suite *suite(void)
     tcase_add_test(t, never_leaves_a_prefix_bare);
     tcase_add_test(t, is_told_again_after_a_restart);
     tcase_add_test(t, admits_only_the_fleets_hops_and_prefixes);
+    tcase_add_test(t, tells_its_fence_and_changes_nothing);
     tcase_add_test(t, speaks_ipv6);
     tcase_add_test(t, keeps_one_capability);
     suite_add_tcase(s, t);

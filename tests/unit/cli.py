@@ -7,9 +7,12 @@ import base64
 import json
 import os
 import pathlib
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 SPILLWAY, BROKER, SPILLWAYD = sys.argv[1:4]
@@ -65,6 +68,44 @@ def alone(where):
           and all(line.startswith(f'{bad}:') for line in done.stderr.splitlines()), done)
     done = run('status', '--journal', str(where / 'none'), '--control', str(where / 'none.sock'))
     check('no journal: exit 1, and says that the daemon is dead', done.returncode == 1 and 'dead' in done.stderr, done)
+
+
+def route_helper(path, era):
+    """Answers each question with a fence of this era, as the route helper does; once."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(path)
+    listener.listen(1)
+
+    def serve():
+        client, _ = listener.accept()
+        version, operation, number = struct.unpack('<BBQ', client.recv(1024))
+        client.send(struct.pack('<BBQq', version, 2, number, 0) + struct.pack('<Q16sQ32s', era, b'l' * 16, 7, b'd' * 32)
+                    + struct.pack('<IIII', 0, 0, 0, 0) if operation == 4 else b'?')
+        client.close()
+        listener.close()
+    threading.Thread(target=serve, daemon=True).start()
+
+
+def eras(where, port):
+    """What init asks before it begins a log, and that it says so; nothing is written without a word."""
+    config = where / 'eras.yaml'
+    helper, features = where / 'routed.sock', where / 'fenced.json'
+    config.write_text(f'idc: beijing\nbrokers: ["127.0.0.1:{port}"]\ndevelopment_broker: true\n'
+                      f'journal: {where}/none\nkeys_dir: {where}\nfeature_file: {features}\nroute_helper_socket: {helper}\n'
+                      f'control_socket: {where}/none.sock\nprobe_socket: {where}/none2.sock\n')
+    done = run('init', FLEET, '--config', str(config))
+    check('init names what it did not reach', 'routes here: NOT REACHED' in done.stdout and 'dns-shanghai: ' in done.stdout
+          and 'features here: no fence' in done.stdout and 'takes era 1.' in done.stdout, done)
+    route_helper(str(helper), 41)
+    done = run('init', FLEET, '--config', str(config))
+    check('its era is above the route helper\'s', 'routes here: era 41' in done.stdout and 'takes era 42.' in done.stdout, done)
+    features.write_text(json.dumps({'flags': {}, 'metadata': {
+        'fence': f'v=1 era=57 log={"0" * 32} gen=3 digest={"0" * 64}'}}))
+    done = run('init', FLEET, '--config', str(config))
+    check('and the feature file\'s', 'features here: era 57' in done.stdout and 'takes era 58.' in done.stdout, done)
+    features.write_text('no JSON')
+    done = run('init', FLEET, '--config', str(config))
+    check('a feature file that cannot be read is not reached', 'features here: NOT REACHED' in done.stdout, done)
 
 
 def settings(where, port):
@@ -136,6 +177,7 @@ def main():
         daemon = None
         try:
             port = broker.stdout.readline().split('127.0.0.1:')[1].split()[0].rstrip(',')
+            eras(where, port)
             config = settings(where, port)
             daemon = subprocess.Popen([SPILLWAYD, *config], stderr=subprocess.DEVNULL)
             until(30, (where / 'control.sock').exists)

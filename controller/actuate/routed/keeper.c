@@ -178,12 +178,31 @@ static int serve(struct keeper *k, const struct route_request *r, struct route_r
     return ERR_UNAVAILABLE;
 }
 
+/* The fence and hold that stand here. */
+static bool tell(const struct keeper *k, const uint8_t *bytes, size_t size,
+                 struct route_reply *ret_reply)
+{
+    struct fence_state found = {0};
+    struct route_reply reply = {0};
+    struct codec reader = codec_reader(bytes, size, NULL);
+    route_ask_codec(&reader, &reply.id);
+    if (codec_finish(&reader) != OK)
+        return false;
+    reply.status = state_read(k->state_path, &found);
+    reply.found = found.fence;
+    reply.hold = found.hold;
+    *ret_reply = reply;
+    return true;
+}
+
 bool keeper_serve(struct keeper *k, const uint8_t *bytes, size_t size,
                   struct route_reply *ret_reply)
 {
     struct arena arena;
     struct route_request request = {0};
     struct route_reply reply = {0};
+    if (route_operation(bytes, size) == ROUTE_ASK)
+        return tell(k, bytes, size, ret_reply);
     arena_init(&arena, k->arena, ROUTE_ARENA_SIZE);
     struct codec reader = codec_reader(bytes, size, &arena);
     route_request_codec(&reader, &request);
