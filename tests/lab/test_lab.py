@@ -119,7 +119,7 @@ class Lines(unittest.TestCase):
         self.assertEqual(line, "v 100/99.5/d 2.0/2.0/2.0ms  w nobody")
 
     def test_latency_stands_per_tier_and_nowhere_without_an_answer(self):
-        lines = [second(1, 10) | {"p95_us": 1230}, second(1, 5) | {"p95_us": 1450}, second(1, 0, 3, tier=1),
+        lines = [second(1, 10) | {"p95_us": 1450}, second(1, 5) | {"p95_us": 1230}, second(1, 0, 3, tier=1),
                  second(1, 4, tier=2) | {"p95_us": 12345}]
         self.assertEqual(second_line(lines, ["v"], "web"), "v 100/0/100 1.4/-/12ms")
         self.assertEqual(second_line([second(1, 0, 3)], ["v"], "web"), "v 0 -")
