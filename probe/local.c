@@ -106,6 +106,8 @@ static bool take_frames(struct local *l)
             return false;
         if (m.type == LOCAL_FLEET)
             l->events.fleet(l->events.context, &m, l->data, used);
+        if (m.type == LOCAL_INJECT)
+            l->events.inject(l->events.context, &m);
         if (l->fd < 0)
             return true; /* the event gave the connection up */
         memmove(l->data, l->data + used, l->size - used);

@@ -13,6 +13,8 @@ struct local;
 struct local_events {
     /* A LOCAL_FLEET frame came: `frame` of `size` bytes, and what is in it. */
     void (*fleet)(void *context, const struct local_message *m, const uint8_t *frame, size_t size);
+    /* A LOCAL_INJECT frame came: what a drill wants of this probe. */
+    void (*inject)(void *context, const struct local_message *m);
     /* Connected (status OK), or lost: why. */
     void (*changed)(void *context, bool connected, const char *why);
     void *context;

@@ -40,6 +40,12 @@ struct probe {
     bool building;       /* a world is being made: what it finds is told when it is there */
     uint8_t *frame;      /* the LOCAL_FLEET frame of the world */
     size_t frame_size;
+    struct {
+        struct mono until; /* by our own clock, whatever else happens */
+        bool mute;
+        uint16_t view;
+        uint32_t factor_ppm;
+    } drill;
     struct ticker stamp;
     struct report_schedule report;
     struct mono refresh, reconnect, pump;
@@ -174,6 +180,27 @@ static void on_fleet(void *context, const struct local_message *m, const uint8_t
         send_edge(p, i, now);
 }
 
+/* A drill begins, goes on, or ends here. */
+static void on_inject(void *context, const struct local_message *m)
+{
+    struct probe *p = context;
+    struct mono now = clock_mono();
+    p->drill.until = mono_add(now, m->inject.for_us);
+    p->drill.mute = m->inject.mute;
+    p->drill.view = m->inject.view;
+    p->drill.factor_ppm = m->inject.factor_ppm;
+    report_edge(&p->report, now);
+    log_event(p->log, LOG_WARNING,
+              LOG_CODE(m->inject.for_us > 0 ? "drill-injected" : "drill-restored"),
+              LOG_INT("for_us", m->inject.for_us), LOG_INT("mute", m->inject.mute),
+              LOG_INT("factor_ppm", m->inject.factor_ppm));
+}
+
+static bool is_muted(const struct probe *p, struct mono now)
+{
+    return p->drill.mute && now.us < p->drill.until.us;
+}
+
 static void on_local(void *context, bool connected, const char *why)
 {
     struct probe *p = context;
@@ -225,7 +252,7 @@ static int start_parts(struct probe *p)
     watch(p, reporter_fd(p->reporter), SOURCE_BUS);
     log_event(p->log, LOG_INFO, LOG_CODE("probe-started"), LOG_STR("version", SPILLWAY_VERSION),
               LOG_INT("incarnation", incarnation));
-    const struct local_events events = {on_fleet, on_local, p};
+    const struct local_events events = {on_fleet, on_inject, on_local, p};
     return local_new(p->settings->probe_socket, &events, &p->local);
 }
 
@@ -348,7 +375,8 @@ static void turn_world(struct probe *p, struct mono now)
     }
     now = clock_mono();
     if (now.us >= p->report.due.us) {
-        reporter_send(p->reporter, p->world, lateness_worst_us(&p->lateness, now), now);
+        if (!is_muted(p, now))
+            reporter_send(p->reporter, p->world, lateness_worst_us(&p->lateness, now), now);
         report_sent(&p->report, now);
         reporter_pump(p->reporter, now);
     }

@@ -411,5 +411,5 @@ int route_inject(struct route_client *c, const struct fleet *f, const uint16_t *
 
 bool route_busy(const struct route_client *c)
 {
-    return c->flying != NULL;
+    return c->waiting != NULL || (c->flying != NULL && !c->flying->inject);
 }

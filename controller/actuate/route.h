@@ -43,6 +43,7 @@ int route_set(struct route_client *c, const struct fleet *f, const struct fence 
  * at this IDC or a time above INJECT_MAX_MS, ERR_MEMORY. */
 int route_inject(struct route_client *c, const struct fleet *f, const uint16_t *links,
                  uint32_t count, uint32_t for_ms) MUST_CHECK;
+/* A job of route_set has not come back yet. */
 bool route_busy(const struct route_client *c);
 
 #endif

@@ -1,6 +1,8 @@
 /* confirm.c: weighing a decision that nobody acted upon against what is seen now. */
 #include "core/confirm.h"
 
+#include "fold/fold.h"
+
 #include <string.h>
 
 enum word { WORD_STANDS, WORD_WAITS, WORD_FALLS };
@@ -124,7 +126,8 @@ int confirm(const struct control *c, const struct evidence *evidence, const stru
     struct decide out;
     memset(&out, 0, sizeof out);
     enum word word = weigh_all(c, d);
-    if (word == WORD_WAITS && !waited_enough(c, now)) {
+    bool frozen = word != WORD_STANDS && control_frozen(c); /* nobody acts on it: traffic stays */
+    if (frozen || (word == WORD_WAITS && !waited_enough(c, now))) {
         *ret_decide = out;
         return OK;
     }

@@ -1,11 +1,14 @@
 /* decide.c: composes incidents, planner, rollout and guards into the next decision. */
 #include "core/decide.h"
 
+#include "core/drill.h"
 #include "core/guard.h"
 #include "core/incidents.h"
 #include "core/nexthop.h"
+#include "core/orders.h"
 #include "core/planner.h"
 #include "core/rollout.h"
+#include "fold/fold.h"
 
 #include <string.h>
 
@@ -19,6 +22,9 @@ struct work {
     bool *overloaded; /* [service * idc_count + idc] */
     struct guard_log guards;
     enum decide_purpose purpose; /* 0 while nothing is proposed */
+    uint32_t order;              /* whose word it follows; 0: nobody's */
+    uint64_t concerns;
+    struct drill_move drill;
     int64_t next_us;
 };
 
@@ -46,7 +52,8 @@ size_t decide_arena_size(const struct fleet *f)
         sizeof(struct change) * change_bound(f);
     size_t home = 2 * path_count(f) + f->link_count; /* all usable, none dead, none out */
     return outlook_arena_size(f) + 2 * plan_arena_size(f) + 3 * planner_arena_size(f) +
-           2 * nexthop_arena_size(f) + places + result + home + (size_t)16 * 10;
+           2 * nexthop_arena_size(f) + drill_headroom_arena_size(f) + places + result + home +
+           (size_t)16 * 10;
 }
 
 /* The plan with nothing known down, without hops: every entrance may receive. */
@@ -213,6 +220,23 @@ static void propose_shed(struct work *w)
     w->purpose = count_moves(&w->o.c->plan, &w->to) > 0 ? DECIDE_SHED : 0;
 }
 
+/* A person takes a decision back: what the guards let pass of it, one order at a time. */
+static void propose_undo(struct work *w)
+{
+    plan_copy(&w->to, &w->o.c->plan);
+    for (uint32_t order = orders_undo(&w->o, 0, &w->to); order != 0 && w->purpose == 0;
+         order = orders_undo(&w->o, order, &w->to)) {
+        w->guards.count = 0;
+        guard_check(&w->o, DECIDE_REVERT, &w->planner.load, &w->to, &w->guards);
+        if (count_moves(&w->o.c->plan, &w->to) + count_routes(&w->o.c->plan, &w->to) > 0) {
+            w->purpose = DECIDE_REVERT;
+            w->order = order;
+            w->concerns = control_order(w->o.c, order)->decision;
+            return;
+        }
+    }
+}
+
 static bool any_recovering(const struct casebook *cases)
 {
     bool any = false;
@@ -222,7 +246,7 @@ static bool any_recovering(const struct casebook *cases)
     return any;
 }
 
-/* Home, with what is still out rescued away from it. */
+/* Home as people's words leave it, with what is still out rescued away from it. */
 static int make_target(struct work *w, struct planner *p, struct plan *ret_target,
                        struct rollout_way *ret_way)
 {
@@ -239,12 +263,45 @@ static int make_target(struct work *w, struct planner *p, struct plan *ret_targe
         not_out[n] = !w->o.out[n];
         whole = whole && not_out[n];
     }
+    p->named = w->o.drained;
+    orders_target(&w->o, ret_target);
     planner_rescue(p, ret_target);
+    orders_target_end(&w->o, ret_target);
     *ret_way = (struct rollout_way){.target = ret_target, .whole = whole, .load = &p->load};
     return OK;
 }
 
-/* Recovered incidents close when their way home is done and acknowledged. */
+/* Services whose drains would overload others with core alone: they are not carried out. */
+static bool refuse_drains(struct work *w, struct planner *p, const struct plan *target)
+{
+    const struct fleet *f = w->o.f;
+    bool any = false;
+    for (uint16_t s = 0; s < f->service_count; s++) {
+        if (!w->o.refused[s] && orders_overload(&w->o, target, s, &p->load)) {
+            w->o.refused[s] = any = true;
+        }
+    }
+    if (any) {
+        outlook_fill(&w->o, &w->cases);
+    }
+    return any;
+}
+
+/* The target without the drains that others lack the capacity for. */
+static int make_feasible_target(struct work *w, struct planner *p, struct plan *ret_target,
+                                struct rollout_way *ret_way)
+{
+    const struct arena before = *w->arena;
+    int status = make_target(w, p, ret_target, ret_way);
+    if (status == OK && refuse_drains(w, p, ret_target)) {
+        *w->arena = before;
+        status = make_target(w, p, ret_target, ret_way);
+    }
+    return status;
+}
+
+/* Recovered incidents, and orders that have ended, close when their way home is done and
+ * acknowledged. */
 static void close_recovered(struct work *w)
 {
     const struct control *c = w->o.c;
@@ -256,6 +313,7 @@ static void close_recovered(struct work *w)
             at->changed = w->o.now;
         }
     }
+    w->order = plan_acknowledged(&w->o) ? orders_ended(&w->o) : 0;
 }
 
 /* Somebody looks dead and is not concluded yet. The way home waits for that: what it would load may
@@ -284,18 +342,19 @@ static int propose_return(struct work *w)
     struct plan target;
     struct rollout_way way;
     int64_t wait_us = rollout_wait_us(&w->o);
-    if (!any_recovering(&w->cases) || death_pending(&w->o)) {
+    if ((!any_recovering(&w->cases) && !orders_due(&w->o)) || death_pending(&w->o)) {
         return OK; /* d->next_us is when a confirmation completes */
     }
     if (wait_us > 0) {
         w->next_us = wait_us < w->next_us ? wait_us : w->next_us;
         return OK;
     }
-    int status = make_target(w, &planner, &target, &way);
+    int status = make_feasible_target(w, &planner, &target, &way);
     if (status != OK) {
         return status;
     }
     static const enum decide_purpose purposes[] = {[ROLLOUT_SHED] = DECIDE_SHED,
+                                                   [ROLLOUT_SHIFT] = DECIDE_SHIFT,
                                                    [ROLLOUT_RESTORE] = DECIDE_RESTORE,
                                                    [ROLLOUT_PROMOTE] = DECIDE_PROMOTE};
     plan_copy(&w->to, &w->o.c->plan);
@@ -304,11 +363,14 @@ static int propose_return(struct work *w)
     case ROLLOUT_DONE: close_recovered(w); break;
     case ROLLOUT_WAITS: break; /* a report or a STEP will tell */
     case ROLLOUT_SHED:
+    case ROLLOUT_SHIFT:
     case ROLLOUT_RESTORE:
     case ROLLOUT_PROMOTE:
         w->guards.count = 0;
+        w->order = next == ROLLOUT_SHED || next == ROLLOUT_SHIFT ? orders_newest(&w->o) : 0;
         guard_check(&w->o, purposes[next], &w->planner.load, &w->to, &w->guards);
         w->purpose = count_moves(&w->o.c->plan, &w->to) > 0 ? purposes[next] : 0;
+        w->order = w->purpose != 0 ? w->order : 0;
         return OK;
     }
     plan_copy(&w->to, &w->o.c->plan);
@@ -388,7 +450,9 @@ static int write_decision(struct work *w, const struct evidence *evidence,
     d.change_count = count_moves(&c->plan, &w->to) + count_routes(&c->plan, &w->to);
     d.generation = c->plan.fence.generation;
     d.plan_digest = c->plan.fence.digest;
-    if (d.change_count == 0 && d.incident_count == 0) {
+    d.drill = w->drill;
+    bool closes = d.change_count == 0 && w->order != 0;
+    if (d.change_count == 0 && d.incident_count == 0 && !closes && d.drill.state == DRILL_NEVER) {
         *ret_decide = d;
         return OK;
     }
@@ -406,11 +470,54 @@ static int write_decision(struct work *w, const struct evidence *evidence,
         d.generation++;
         d.plan_digest = plan_digest(&w->to);
     }
+    d.order = w->order;
+    d.concerns = w->concerns;
     d.guards = w->guards.at;
     d.guard_count = w->guards.count;
     cite_evidence(c, evidence, &d);
     cite_verdicts(w->o.f, w->o.d, &d);
     *ret_decide = d;
+    return OK;
+}
+
+/* The drill under way moves with whatever else is decided. */
+static int judge_drill(struct work *w)
+{
+    const struct drill_run *r = &w->o.c->drill;
+    struct drill_view v = {.o = &w->o, .cases = &w->cases, .settled = w->purpose == 0};
+    if (!drill_under_way(r)) {
+        return OK;
+    }
+    int status = drill_asks_headroom(r) ? drill_headroom(&w->o, r, w->arena, &v.headroom_ppm) : OK;
+    if (status == OK) {
+        w->drill = drill_next(&v, &w->next_us);
+    }
+    return status;
+}
+
+/* Rescue, then a person's undo, then comfort (law 6). */
+static int propose(struct work *w)
+{
+    int status = propose_rescue(w);
+    if (status == OK && w->purpose == 0) {
+        propose_undo(w);
+    }
+    if (status == OK && w->purpose == 0) {
+        propose_shed(w);
+    }
+    if (status == OK && w->purpose == 0) {
+        status = propose_return(w);
+    }
+    return status;
+}
+
+/* A frozen plan: incidents go on, and only a person's undo changes it. */
+static int propose_frozen(struct work *w)
+{
+    propose_undo(w);
+    if (w->purpose == 0) {
+        guard_frozen(&w->guards);
+    }
     return OK;
 }
 
@@ -426,13 +533,7 @@ int decide(const struct control *c, const struct evidence *evidence, const struc
     cases_observe(&w.cases, &w.o);
     cases_recover(&w.cases, &w.o);
     outlook_fill(&w.o, &w.cases);
-    status = propose_rescue(&w);
-    if (status == OK && w.purpose == 0) {
-        propose_shed(&w);
-    }
-    if (status == OK && w.purpose == 0) {
-        status = propose_return(&w);
-    }
+    status = control_frozen(c) ? propose_frozen(&w) : propose(&w);
     if (status == OK && w.purpose == 0) {
         cases_settle(&w.cases, &w.o);
     }
@@ -440,6 +541,10 @@ int decide(const struct control *c, const struct evidence *evidence, const struc
         return status;
     }
     note_overload(&w);
+    status = judge_drill(&w);
+    if (status != OK) {
+        return status;
+    }
     status = write_decision(&w, evidence, ret_decide);
     if (status == OK) {
         *ret_next_us = w.next_us;

@@ -1,6 +1,8 @@
 /* explain_record.c: one line for any record of the log. */
 #include "core/explain_internal.h"
 
+#include <string.h>
+
 /* Slots that a change of an answer gives to entrances that did not have them. */
 static uint32_t slots_moved(const struct change *ch)
 {
@@ -47,6 +49,47 @@ static void put_part(struct text *t, uint32_t n, const char *one, const char *ma
     }
 }
 
+static void put_numbered(struct text *t, const char *what, uint64_t n)
+{
+    text_put(t, what);
+    text_put_int(t, (int64_t)n);
+}
+
+/* "runs the drill fibre-cut on beijing-shanghai" */
+static void put_drill(const struct fleet *f, const struct operator_record *o, struct text *t)
+{
+    struct drill d;
+    memset(&d, 0, sizeof d);
+    struct codec in = codec_reader(o->drill.at, o->drill.size, NULL);
+    drill_codec(&in, &d);
+    text_put(t, " runs the drill ");
+    if (codec_finish(&in) != OK) {
+        text_put(t, "(unreadable)");
+        return;
+    }
+    text_put(t, d.name);
+    text_put(t, " on ");
+    drill_target_put(f, d.on, &o->target, t);
+}
+
+/* What a decision does to the drill under way. */
+static void put_move(const struct drill_move *m, struct text *t)
+{
+    if (m->state == DRILL_NEVER) {
+        return;
+    }
+    text_put(t, "; the drill ");
+    if (m->state == DRILL_RUNNING) {
+        put_numbered(t, m->done ? "takes step " : "comes to step ", m->step + 1U);
+        return;
+    }
+    text_put(t, drill_state_name(m->state));
+    if (m->cause != DRILL_CAUSE_NONE) {
+        text_put(t, " for ");
+        text_put(t, drill_cause_name(m->cause));
+    }
+}
+
 static void put_decide(const struct fleet *f, const struct decide *d, struct text *t)
 {
     struct summary s = summarise(d);
@@ -73,12 +116,7 @@ static void put_decide(const struct fleet *f, const struct decide *d, struct tex
         text_put(t, "; ");
         put_count(t, d->incident_count - 3, "more incident", "more incidents");
     }
-}
-
-static void put_numbered(struct text *t, const char *what, uint64_t n)
-{
-    text_put(t, what);
-    text_put_int(t, (int64_t)n);
+    put_move(&d->drill, t);
 }
 
 static void put_about(const struct fleet *f, struct text *t, const char *what,
@@ -105,6 +143,8 @@ static void put_operator(const struct fleet *f, const struct operator_record *o,
     case OPERATOR_PIN: put_about(f, t, " pins ", &o->subject); break;
     case OPERATOR_FREEZE: text_put(t, " freezes the plan"); break;
     case OPERATOR_UNDO: put_numbered(t, " undoes decision ", o->argument); break;
+    case OPERATOR_DRILL: put_drill(f, o, t); break;
+    case OPERATOR_ABORT: put_numbered(t, " aborts drill ", o->argument); break;
     }
     if (o->ttl_us > 0) {
         text_put(t, " for ");
@@ -152,6 +192,14 @@ static void put_step(const struct fleet *f, const struct record *r, struct text 
         text_put(t, " is alive at offset ");
         text_put_int(t, s->alive_base);
         text_put(t, s->halted ? ", acting halted" : s->warm ? ", warm" : ", not warm yet");
+        return;
+    case STEP_INJECTION:
+        put_replica(f, r->writer.replica, t);
+        put_numbered(
+            t, s->drill_step < DRILL_MAX_STEPS ? " is struck by drill " : " is released by drill ",
+            s->run);
+        text_put(t, ": ");
+        text_put(t, error_text(s->status));
         return;
     }
 }

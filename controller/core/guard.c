@@ -2,6 +2,7 @@
 #include "core/guard.h"
 
 #include "base/bug.h"
+#include "core/orders.h"
 #include "core/rollout.h"
 
 #include <string.h>
@@ -44,16 +45,9 @@ static struct subject place_of(const struct fleet *f, uint16_t e)
     return (struct subject){SUBJECT_SERVICE, f->entrances[e].service, f->entrances[e].idc};
 }
 
-/* A person's pin covers the entrance. */
-static bool pinned(const struct control *c, uint16_t e)
+static bool at_path(const struct fleet *f, const bool *set, uint16_t e, uint16_t carrier)
 {
-    bool covered = false;
-    for (uint32_t i = 0; i < c->order_count; i++) {
-        const struct order *o = &c->orders[i];
-        covered = covered || (o->kind == ORDER_PIN && e != FLEET_NONE &&
-                              subject_covers(c->fleet, &o->subject, e));
-    }
-    return covered;
+    return e != FLEET_NONE && set[path_index(f, e, carrier)];
 }
 
 static bool is_rescue(enum decide_purpose p)
@@ -67,10 +61,13 @@ static unsigned forbids_move(const struct check_run *g, uint16_t s, uint16_t v, 
 {
     const struct outlook *o = g->o;
     uint16_t c = o->f->views[v].carrier;
-    if (o->f->services[s].stateful && !BUG(STATEFUL)) {
+    bool reverts = g->purpose == DECIDE_REVERT; /* a person named the decision, and so its moves */
+    bool named = reverts || (g->purpose == DECIDE_SHIFT && at_path(o->f, o->drained, from, c));
+    if (o->f->services[s].stateful && !named && !BUG(STATEFUL)) {
         return GUARD_STATEFUL;
     }
-    if (pinned(o->c, from) || pinned(o->c, to)) {
+    if (at_path(o->f, o->pinned, from, c) || at_path(o->f, o->pinned, to, c) ||
+        (reverts && at_path(o->f, o->drained, to, c))) {
         return GUARD_PIN;
     }
     if (to == FLEET_NONE) {
@@ -83,10 +80,9 @@ static unsigned forbids_move(const struct check_run *g, uint16_t s, uint16_t v, 
         logtime_diff_us(o->now, o->c->epoch_began) < o->f->policy.cold_start_us) {
         return GUARD_COLD_START;
     }
-    if (!is_rescue(g->purpose) && !o->settled[path_index(o->f, to, c)]) {
-        return GUARD_RESTORE; /* still out, not approved, or not held for long enough */
-    }
-    return 0;
+    /* Still out, not approved, or not held for long enough; an undo asks for what is seen only. */
+    const bool *ready = reverts ? o->good : o->settled;
+    return is_rescue(g->purpose) || at_path(o->f, ready, to, c) ? 0 : GUARD_RESTORE;
 }
 
 /* Entrances that gained slots, summed: what really moves. */
@@ -126,7 +122,7 @@ static void check_answer(struct check_run *g, uint16_t s, uint16_t v)
     if (forbidden == 0 && !answer_empty(from) && (answer_empty(to) || to->count != from->count)) {
         forbidden = GUARD_NEVER_LAST;
     }
-    if (forbidden == 0 && g->purpose == DECIDE_RESTORE &&
+    if (forbidden == 0 && (g->purpose == DECIDE_RESTORE || g->purpose == DECIDE_SHIFT) &&
         slots_moved(from, to) > rollout_budget(g->o->f, to->count)) {
         forbidden = GUARD_RESTORE;
     }
@@ -163,16 +159,57 @@ static void tell_what_stays(struct check_run *g, uint16_t s, uint16_t v)
 }
 
 /* Tier 0 is core and has no limit below it; a limit outside the known tiers is a planner's mistake.
- */
+ * What a person demoted does not come back. */
 static void check_tiers(struct check_run *g)
 {
     for (uint16_t r = 0; r < g->o->f->region_count; r++) {
         for (uint16_t s = 0; s < g->o->f->service_count; s++) {
             uint8_t *limit = plan_tier_limit(g->to, r, s);
-            if (*limit > service_top_tier(&g->o->f->services[s])) {
-                *limit = *plan_tier_limit(&g->o->c->plan, r, s);
-                tell(g, GUARD_CORE, false, (struct subject){SUBJECT_REGION, r, 0});
+            uint8_t now = *plan_tier_limit(&g->o->c->plan, r, s);
+            bool unknown = *limit > service_top_tier(&g->o->f->services[s]);
+            bool demoted = *limit > now && *limit > orders_tier_cap(g->o->c, r, s);
+            if (unknown || demoted) {
+                *limit = now;
+                tell(g, unknown ? GUARD_CORE : GUARD_PIN, false,
+                     (struct subject){SUBJECT_FEATURES, r, s});
             }
+        }
+    }
+}
+
+static struct subject subject_of(const struct check_run *g, const struct change *place)
+{
+    const struct fleet *f = g->o->f;
+    switch (place->kind) {
+    case CHANGE_ANSWER: {
+        const struct answer *a = plan_answer(&g->o->c->plan, place->a, place->b);
+        uint16_t e = a->count > 0 ? a->slots[0].entrance : FLEET_NONE;
+        return e != FLEET_NONE ? place_of(f, e) : (struct subject){0};
+    }
+    case CHANGE_HOPS: return (struct subject){SUBJECT_IDC, place->a, 0};
+    case CHANGE_RELEASED: return (struct subject){SUBJECT_LINK, place->a, 0};
+    case CHANGE_TIER: return (struct subject){SUBJECT_FEATURES, place->a, place->b};
+    }
+    return (struct subject){0};
+}
+
+/* What a person undid stays undone, but for what the capacity guard, which comes later, sheds; an
+ * undo itself leads no route over what does not carry. */
+static void check_kept(struct check_run *g)
+{
+    for (uint32_t i = 0; i < g->o->c->fixed_count && g->purpose != DECIDE_REVERT; i++) {
+        if (orders_keep(g->o, i, g->to)) {
+            tell(g, GUARD_PIN, false, subject_of(g, &g->o->c->fixed[i].change));
+        }
+    }
+    uint32_t pairs = (uint32_t)g->to->idc_count * g->to->idc_count;
+    for (uint32_t i = 0; i < pairs && g->purpose == DECIDE_REVERT; i++) {
+        struct hops *to = &g->to->hops[i];
+        const struct hops *now = &g->o->c->plan.hops[i];
+        bool leads = to->count > 0 && (now->count == 0 || to->links[0] != now->links[0]);
+        if (leads && g->o->link_out[to->links[0]]) {
+            tell(g, GUARD_RESTORE, false, (struct subject){SUBJECT_LINK, to->links[0], 0});
+            *to = *now;
         }
     }
 }
@@ -208,9 +245,34 @@ static void drop_service(struct check_run *g, uint16_t s)
     }
 }
 
+/* An entrance that the proposal loads beyond its capacity and more than now, or FLEET_NONE. */
+static uint16_t loads_more(const struct check_run *g, uint16_t s)
+{
+    const struct fleet *f = g->o->f;
+    for (uint16_t e = 0; e < f->entrance_count; e++) {
+        if (f->entrances[e].service != s) {
+            continue;
+        }
+        load_compute(f, g->to, s, g->load);
+        bool over = !load_fits(f, g->load, e, 0, 0);
+        uint64_t then_ppm = load_use_ppm(f, g->load, e, 0);
+        load_compute(f, &g->o->c->plan, s, g->load);
+        if (over && then_ppm > load_use_ppm(f, g->load, e, 0)) {
+            return e;
+        }
+    }
+    return FLEET_NONE;
+}
+
 static void check_capacity(struct check_run *g, uint16_t s)
 {
     const struct fleet *f = g->o->f;
+    uint16_t more = g->purpose == DECIDE_REVERT ? loads_more(g, s) : FLEET_NONE;
+    if (more != FLEET_NONE) {
+        tell(g, GUARD_CAPACITY, false, place_of(f, more));
+        drop_service(g, s);
+        return;
+    }
     for (uint16_t e = over_capacity(g, s); e != FLEET_NONE; e = over_capacity(g, s)) {
         tell(g, GUARD_CAPACITY, false, place_of(f, e));
         if (!is_rescue(g->purpose) && g->purpose != DECIDE_SHED) {
@@ -225,7 +287,8 @@ static void check_capacity(struct check_run *g, uint16_t s)
 /* Two steps of a restore keep their interval, whoever proposed the second. */
 static void check_interval(struct check_run *g)
 {
-    bool step = g->purpose == DECIDE_RESTORE || g->purpose == DECIDE_PROMOTE;
+    bool step =
+        g->purpose == DECIDE_SHIFT || g->purpose == DECIDE_RESTORE || g->purpose == DECIDE_PROMOTE;
     if (!step || rollout_wait_us(g->o) <= 0) {
         return;
     }
@@ -246,6 +309,7 @@ void guard_check(const struct outlook *o, enum decide_purpose purpose, struct lo
         }
     }
     check_tiers(&g);
+    check_kept(&g);
     check_interval(&g);
     bool moves = purpose != DECIDE_NOTE && purpose != DECIDE_ROUTES;
     for (uint16_t s = 0; moves && s < f->service_count; s++) {
@@ -261,6 +325,13 @@ void guard_check(const struct outlook *o, enum decide_purpose purpose, struct lo
             tell(&g, (enum guard)guard, true, (struct subject){0});
         }
     }
+}
+
+void guard_frozen(struct guard_log *log)
+{
+    log->count = 0;
+    struct check_run g = {.log = log};
+    tell(&g, GUARD_FREEZE, false, (struct subject){0});
 }
 
 void guard_overloads(const struct outlook *o, const struct plan *p, struct load *load,

@@ -12,13 +12,15 @@ struct guard_log {
 };
 
 /* Checks the proposal against the plan in force and repairs it where a guard does not pass:
- *   never-last, last-idc, stateful, quorum, cold-start, restore, hold: the answer stays as it is;
+ *   never-last, last-idc, stateful, quorum, cold-start, restore, pin: the place stays as it is;
  *   core: the tier limit stays as it is;
  *   capacity: a rescue or a demotion sheds further, anything else loses what it wanted for that
  * service; drain-budget: the IDC's slots stay (the outlook already left them out; here it is told).
  * Each guard writes one result when it passed, or one for each subject that it stopped. */
 void guard_check(const struct outlook *o, enum decide_purpose purpose, struct load *load,
                  struct plan *to, struct guard_log *log);
+/* The one result of a plan that a person has frozen. */
+void guard_frozen(struct guard_log *log);
 /* [service * idc_count + idc]: the plan overloads it with core alone. */
 void guard_overloads(const struct outlook *o, const struct plan *p, struct load *load,
                      bool *ret_over);

@@ -3,12 +3,14 @@
 
 #include "base/bug.h"
 #include "core/incidents.h"
+#include "core/orders.h"
 
 #include <string.h>
 
 size_t outlook_arena_size(const struct fleet *f)
 {
-    return 4 * path_count(f) + (size_t)2 * f->link_count + f->idc_count + (size_t)7 * 16;
+    return 7 * path_count(f) + (size_t)2 * f->link_count + f->idc_count + f->service_count +
+           (size_t)11 * 16;
 }
 
 int outlook_new(const struct control *c, const struct diagnosis *d, struct logtime now,
@@ -20,10 +22,15 @@ int outlook_new(const struct control *c, const struct diagnosis *d, struct logti
     o.out = ARENA_NEW(a, bool, path_count(f));
     o.usable = ARENA_NEW(a, bool, path_count(f));
     o.settled = ARENA_NEW(a, bool, path_count(f));
+    o.good = ARENA_NEW(a, bool, path_count(f));
+    o.drained = ARENA_NEW(a, bool, path_count(f));
+    o.pinned = ARENA_NEW(a, bool, path_count(f));
+    o.refused = ARENA_NEW(a, bool, f->service_count);
     o.link_out = ARENA_NEW(a, bool, f->link_count);
     o.release = ARENA_NEW(a, bool, f->link_count);
     o.over_budget = ARENA_NEW(a, bool, f->idc_count);
     if (o.dead == NULL || o.out == NULL || o.usable == NULL || o.settled == NULL ||
+        o.good == NULL || o.drained == NULL || o.pinned == NULL || o.refused == NULL ||
         o.link_out == NULL || o.release == NULL || o.over_budget == NULL) {
         return ERR_FULL;
     }
@@ -94,7 +101,8 @@ static void fill_path(struct outlook *o, uint16_t e, uint16_t c, bool out, bool 
     const struct verdict *path = &o->d->paths[n];
     o->out[n] = out;
     o->dead[n] = dead;
-    o->usable[n] = !out && seen_good(idc) && seen_good(place) && seen_good(path);
+    o->good[n] = seen_good(idc) && seen_good(place) && seen_good(path);
+    o->usable[n] = !out && o->good[n];
     /* Whether or not an outage of it was ever concluded: nobody may have led while it was dead. */
     int64_t hold_us = BUG(HOLD_DOWN) ? 0 : o->f->policy.idc_hold_down_us;
     o->settled[n] = o->usable[n] && has_held(idc, hold_us) && has_held(place, hold_us) &&
@@ -156,6 +164,7 @@ void outlook_fill(struct outlook *o, const struct casebook *cases)
     for (uint16_t e = 0; e < o->f->entrance_count; e++) {
         fill_entrance(o, cases, e);
     }
+    orders_look(o);
     o->routes_open = false;
     for (uint16_t l = 0; l < o->f->link_count; l++) {
         fill_link(o, cases, l);

@@ -21,6 +21,10 @@ struct outlook {
     bool *out;  /* [path_index()] drained or to be drained until its incident recovers */
     bool *usable;   /* [path_index()] not out and positively seen good: may receive */
     bool *settled;  /* [path_index()] usable, and good for the hold-down: traffic may come back */
+    bool *good;     /* [path_index()] positively seen good, whatever incidents and orders say */
+    bool *drained;  /* [path_index()] out by a person's order: its slots move by a planned shift */
+    bool *pinned;   /* [path_index()] by a person's order its slots neither leave nor come */
+    bool *refused;  /* [service] its drains are not carried out: others lack the capacity */
     bool *link_out; /* [link] does not carry in the plan */
     bool *release;  /* [link] has held long enough: its downs are released */
     bool *over_budget; /* [idc] dead, but more than max_drained_idcs are */

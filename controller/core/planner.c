@@ -364,14 +364,15 @@ void planner_home(struct planner *p, struct plan *plan)
     }
 }
 
-/* The view's slots on entrances dead over its carrier, as bits. */
-static uint32_t dead_slots(const struct planner *p, const struct answer *a, uint16_t v)
+/* The view's slots on entrances that are to be left over its carrier, as bits. */
+static uint32_t slots_on(const struct planner *p, const bool *left, const struct answer *a,
+                         uint16_t v)
 {
     uint32_t bits = 0;
     uint16_t c = p->f->views[v].carrier;
     for (uint8_t i = 0; i < a->count; i++) {
         uint16_t e = a->slots[i].entrance;
-        bits |= e != FLEET_NONE && p->dead[path_index(p->f, e, c)] ? UINT32_C(1) << i : 0;
+        bits |= e != FLEET_NONE && left[path_index(p->f, e, c)] ? UINT32_C(1) << i : 0;
     }
     return bits;
 }
@@ -381,11 +382,11 @@ void planner_rescue(struct planner *p, struct plan *plan)
     const struct fleet *f = p->f;
     for (uint16_t s = 0; s < f->service_count; s++) {
         bool any = false;
+        const bool *left = f->services[s].stateful && !BUG(STATEFUL) ? p->named : p->dead;
         for (uint16_t v = 0; v < f->view_count; v++) {
             p->wanted[v] = 0;
-            bool stays = f->services[s].stateful && !BUG(STATEFUL);
-            if (!stays && choose_ranks(p, s, v)) {
-                p->wanted[v] = dead_slots(p, plan_answer(plan, s, v), v);
+            if (left != NULL && choose_ranks(p, s, v)) {
+                p->wanted[v] = slots_on(p, left, plan_answer(plan, s, v), v);
             }
             any = any || p->wanted[v] != 0;
         }

@@ -11,6 +11,7 @@ struct planner {
     const struct fleet *f;
     const bool *dead;   /* [path_index()] slots of the carrier's views have to move (rescue) */
     const bool *usable; /* [path_index()] it may receive them */
+    const bool *named;  /* [path_index()] a person moves a stateful service away; NULL: nowhere */
     uint16_t *first;    /* [service * idc_count + idc] first entrance there, FLEET_NONE: none */
     uint16_t *next;     /* [entrance] next one at the same place */
     uint16_t *order; /* [view * idc_count + rank] IDCs by preference, the others behind by index */
@@ -33,7 +34,7 @@ void planner_home(struct planner *p, struct plan *plan);
  * usable ones, and only those: within the IDC first, then by the view's preference; sheds
  * tiers at the receivers as far as needed, from the highest down; when core alone does not fit,
  * spreads in proportion to capacity. Answers without a usable entrance stay as they are. Stateful
- * ones never move. */
+ * ones move only where `named` says so. */
 void planner_rescue(struct planner *p, struct plan *plan);
 
 /* First address of the entrance's pool that the answer does not use, or -1. */

@@ -8,6 +8,7 @@
 #include "core/intake.h"
 #include "core/lead.h"
 #include "core/requests.h"
+#include "core/strike.h"
 #include "core/tell.h"
 
 #include <assert.h>
@@ -21,6 +22,7 @@
 struct parts {
     struct intake intake;
     struct act act;
+    struct strike strike;
     struct diagnosis diagnosis;
     void *decide_room; /* of the decision in flight; reused when nothing is in flight */
     size_t decide_size;
@@ -76,8 +78,9 @@ size_t replica_size(const struct fleet *f)
     }
     size_t lists = sizeof(struct control) + (size_t)f->idc_count * sizeof(struct alive_state) * 2;
     return sizeof(struct replica) + control_arena_size(f) + intake_arena_size(f) +
-           act_arena_size(f) + diagnosis_arena_size(f) + decide_room(f) + requests_arena_size(f) +
-           2 * lists + (size_t)f->dns_server_count * sizeof(struct actuation_state) +
+           act_arena_size(f) + strike_arena_size(f) + diagnosis_arena_size(f) + decide_room(f) +
+           requests_arena_size(f) + 2 * lists +
+           (size_t)f->dns_server_count * sizeof(struct actuation_state) +
            (size_t)f->link_count * 8 + 16 * 16;
 }
 
@@ -88,6 +91,7 @@ static int parts_new(struct replica *r, struct mono now)
     memset(&p, 0, sizeof p);
     int status = intake_new(f, &r->arena, now, &p.intake);
     status = status == OK ? act_new(f, &r->arena, &p.act) : status;
+    status = status == OK ? strike_new(f, &r->arena, &p.strike) : status;
     status = status == OK ? diagnosis_new(f, &r->arena, &p.diagnosis) : status;
     status = status == OK ? requests_new(f, &r->arena, &r->requests) : status;
     if (status != OK) {
@@ -381,7 +385,13 @@ static void step_known(struct replica *r, struct out *o, const struct event *e)
     case EVENT_LINK_EDGE:
         routes_edge(&r->parts.act.routes, r->control.fleet, &e->edge, o->me);
         break;
-    case EVENT_OUTCOME: act_outcome(&r->parts.act, o, &e->outcome); break;
+    case EVENT_OUTCOME:
+        if (e->outcome.actuator == ACTUATOR_INJECT) {
+            strike_answered(&r->parts.strike, &e->outcome, o->now);
+        } else {
+            act_outcome(&r->parts.act, o, &e->outcome);
+        }
+        break;
     case EVENT_TICK:
     case EVENT_RECORD:
     case EVENT_LOG_END:
@@ -504,6 +514,7 @@ static void run(struct replica *r, struct out *o)
     requests_run(&r->requests, o, writes);
     if (!fit.halted) {
         act_run(&r->parts.act, o, lead_is_mine(&r->config, &r->control));
+        strike_run(&r->parts.strike, o, lead_time(&r->lead, o->now), writes);
     }
     if (writes) {
         tell_run(&r->tell, &r->parts.act, o, &r->digest, intake_warm(&r->parts.intake), fit.halted);

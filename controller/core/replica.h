@@ -38,6 +38,9 @@ struct outcome {
     struct fence fence; /* what was attempted */
     struct fence found; /* what is there now, when known (era 0: unknown) */
     int32_t status;
+    /* INJECT: what was asked for; no fences */
+    uint32_t run;
+    uint8_t step; /* DRILL_MAX_STEPS: that nothing is injected any more */
 };
 
 struct event {
@@ -66,6 +69,7 @@ enum effect_kind {
     EFFECT_DNS,        /* bring a server to the plan */
     EFFECT_ROUTES,     /* bring this IDC's routes to these hops */
     EFFECT_FEATURES,   /* bring this IDC's feature file to the plan */
+    EFFECT_INJECT,     /* bring this IDC's injectors to what a drill wants */
     EFFECT_REPLY,      /* answer an operator's request */
     EFFECT_NOTICE,     /* tell people: a log line with a stable code */
     EFFECT_REREAD,     /* give the log's records again from this offset (after a skip) */
@@ -117,6 +121,18 @@ struct effect {
         struct {
             struct fence fence;
         } features;
+        /* What is to be injected here, all of it; step DRILL_MAX_STEPS: nothing. The injectors end
+         * it by themselves after for_us. */
+        struct {
+            uint32_t run;
+            uint8_t step;
+            bool mute;     /* the local probe falls silent */
+            uint16_t view; /* whose measured demand is multiplied by factor_ppm; FLEET_NONE: none */
+            uint32_t factor_ppm;
+            int64_t for_us;
+            uint32_t link_count;
+            const uint16_t *links; /* that carry nothing; borrowed until the next step */
+        } inject;
         struct {
             struct request_id request;
             int32_t status;
@@ -153,8 +169,9 @@ size_t replica_size(const struct fleet *f);
 int replica_new(void *mem, size_t size, const struct replica_config *config,
                 const struct control *restored, struct mono now, struct replica **ret_r) MUST_CHECK;
 /* One step. An OUTCOME must come for each DNS, routes or features effect, and until it does there
- * is no other for the same actuator and target. Effects are appended to effects[0..max); returns
- * their number or a negative code: ERR_FULL cannot happen with max = REPLICA_MAX_EFFECTS. */
+ * is no other for the same actuator and target; likewise for each INJECT. Effects are
+ * appended to effects[0..max); returns their number or a negative code: ERR_FULL cannot happen with
+ * max = REPLICA_MAX_EFFECTS. */
 int replica_step(struct replica *r, const struct event *e, struct effect *effects,
                  uint32_t max) MUST_CHECK;
 /* When the next EVENT_TICK is due at the latest. */

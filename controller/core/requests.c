@@ -65,6 +65,25 @@ static int take_changes(struct requests *q, struct operator_record *command)
     return OK;
 }
 
+/* The same of a runbook. */
+static int take_drill(struct requests *q, struct operator_record *command)
+{
+    bool busy = false;
+    for (uint32_t i = 0; i < REQUESTS_MAX; i++) {
+        busy = busy || (q->at[i].used && q->at[i].command.drill.size > 0);
+    }
+    if (command->drill.size == 0) {
+        command->drill = (struct bytes){0};
+        return OK;
+    }
+    if (busy || command->drill.size > sizeof q->drill) {
+        return busy ? ERR_BUSY : ERR_TOO_LARGE;
+    }
+    memcpy(q->drill, command->drill.at, command->drill.size);
+    command->drill.at = q->drill;
+    return OK;
+}
+
 void requests_take(struct requests *q, struct out *o, const struct operator_record *command)
 {
     const struct request_state *before = answered(o->control, &command->request);
@@ -83,6 +102,7 @@ void requests_take(struct requests *q, struct out *o, const struct operator_reco
     int status = room == NULL ? ERR_BUSY : o->me == FLEET_NONE ? ERR_UNAVAILABLE : OK;
     struct operator_record own = *command;
     status = status == OK ? take_changes(q, &own) : status;
+    status = status == OK ? take_drill(q, &own) : status;
     if (status != OK) {
         reply(o, &command->request, status, -1);
         return;

@@ -17,6 +17,7 @@ struct request {
 
 struct requests {
     struct request at[REQUESTS_MAX];
+    uint8_t drill[DRILL_MAX_BYTES]; /* of the one request that asks for a drill */
     /* The changes of an UNDO under way; another one is answered ERR_BUSY. NULL without a fleet. */
     struct change *changes;
     uint32_t change_max;

@@ -74,17 +74,24 @@ struct walk {
     const struct rollout_way *way;
     struct load *load;
     struct plan *to;
+    bool away;               /* only what a drain moves away; else only what it does not */
     uint32_t moved, blocked; /* blocked: by a target that is not usable now */
 };
 
-/* Capacity allows the move; or core alone is too much at the target as well, and this is no more.
- */
+/* Capacity allows the move; or core alone is too much at the target as well, and this is no more:
+ * a planned shift does not ask for that. */
 static bool may_load(const struct walk *w, uint16_t e)
 {
     uint16_t idc = w->o->f->entrances[e].idc;
     return load_fits(w->o->f, w->load, e, 0, 0) ||
-           (w->load->entrance[e] <= w->way->load->entrance[e] &&
+           (!w->away && w->load->entrance[e] <= w->way->load->entrance[e] &&
             w->load->idc[idc] <= w->way->load->idc[idc]);
+}
+
+static bool is_drained(const struct outlook *o, uint16_t v, struct slot s)
+{
+    return s.entrance != FLEET_NONE &&
+           o->drained[path_index(o->f, s.entrance, o->f->views[v].carrier)];
 }
 
 /* Moves up to the budget of one answer's slots to where the target has them, as far as capacity
@@ -101,7 +108,8 @@ static void walk_answer(struct walk *w, uint16_t s, uint16_t v)
     uint32_t budget = rollout_budget(f, a->count);
     for (uint8_t i = 0; i < a->count && budget > 0; i++) {
         struct slot wanted = target->slots[i];
-        if (slot_equal(a->slots[i], wanted) || wanted.entrance == FLEET_NONE) {
+        if (slot_equal(a->slots[i], wanted) || wanted.entrance == FLEET_NONE ||
+            is_drained(w->o, v, a->slots[i]) != w->away) {
             continue;
         }
         if (!w->o->settled[path_index(f, wanted.entrance, f->views[v].carrier)]) {
@@ -124,7 +132,8 @@ static void walk_slots(struct walk *w)
     for (uint16_t s = 0; s < w->o->f->service_count; s++) {
         load_compute(w->o->f, w->way->target, s, w->way->load);
         load_compute(w->o->f, w->to, s, w->load);
-        for (uint16_t v = 0; v < w->o->f->view_count && !w->o->f->services[s].stateful; v++) {
+        /* The target of a stateful service differs only where a person named it (orders.h). */
+        for (uint16_t v = 0; v < w->o->f->view_count; v++) {
             walk_answer(w, s, v);
         }
     }
@@ -182,13 +191,18 @@ int64_t rollout_wait_us(const struct outlook *o)
 enum rollout rollout_step(const struct outlook *o, const struct rollout_way *way, struct load *load,
                           struct plan *to)
 {
-    struct walk w = {.o = o, .way = way, .load = load, .to = to};
+    struct walk w = {.o = o, .way = way, .load = load, .to = to, .away = true};
     if (shed_first(o, way, to)) {
         return ROLLOUT_SHED;
     }
     if (!demotion_verified(o)) {
         return ROLLOUT_WAITS;
     }
+    walk_slots(&w);
+    if (w.moved > 0) {
+        return ROLLOUT_SHIFT;
+    }
+    w.away = false;
     walk_slots(&w);
     if (w.moved > 0) {
         return ROLLOUT_RESTORE;

@@ -11,7 +11,8 @@ enum rollout {
     ROLLOUT_DONE = 1, /* home, or as near as capacity allows */
     ROLLOUT_WAITS,    /* for an acknowledgement, or a target that is not usable now */
     ROLLOUT_SHED,     /* *to is the plan with the receivers' tiers demoted first */
-    ROLLOUT_RESTORE,  /* *to is the plan with one step of slots moved */
+    ROLLOUT_SHIFT,    /* *to is the plan with one step of slots moved away from drains */
+    ROLLOUT_RESTORE,  /* *to is the plan with one step of slots moved home */
     ROLLOUT_PROMOTE,  /* *to is the plan with one tier promoted */
 };
 

@@ -61,6 +61,7 @@ static void log_result(const struct actuators *a, const struct actuator_state *s
 static void finish(struct actuators *a, const struct actuate_result *r)
 {
     struct actuator_state *s = state_of(a, r);
+    a->inject_busy = a->inject_busy && r->actuator != ACTUATOR_INJECT;
     if (s != NULL) {
         log_result(a, s, r);
         s->tried = true;
@@ -75,7 +76,9 @@ static void finish(struct actuators *a, const struct actuate_result *r)
                                                       .target = r->target,
                                                       .fence = r->attempted,
                                                       .found = r->found,
-                                                      .status = r->status};
+                                                      .status = r->status,
+                                                      .run = a->inject_run,
+                                                      .step = a->inject_step};
     uv_idle_start(&a->idle, on_idle);
 }
 
@@ -175,13 +178,20 @@ static uint32_t give_up(const struct actuators *a, struct outcome *lost)
                                      .fence = a->route_state.trying,
                                      .status = ERR_UNAVAILABLE};
     }
+    if (a->inject_busy) {
+        lost[n++] = (struct outcome){.actuator = ACTUATOR_INJECT,
+                                     .target = a->idc,
+                                     .status = ERR_UNAVAILABLE,
+                                     .run = a->inject_run,
+                                     .step = a->inject_step};
+    }
     return n;
 }
 
 /* Places for what waits or is given up now, and two for each of the new targets. */
 static uint32_t places_needed(const struct actuators *a, const struct fleet *f)
 {
-    return a->waiting_count + a->dns_count + 2U + 2 * (f->dns_server_count + 2U);
+    return a->waiting_count + a->dns_count + 3U + 2 * (f->dns_server_count + 3U);
 }
 
 int actuators_equip(struct actuators *a, const struct fleet *f, uint16_t idc,
@@ -200,6 +210,7 @@ int actuators_equip(struct actuators *a, const struct fleet *f, uint16_t idc,
     }
     uint32_t lost = give_up(a, waiting);
     drop_all(a);
+    a->inject_busy = false;
     a->waiting = waiting;
     a->waiting_count = lost;
     a->waiting_room = room;
@@ -285,9 +296,35 @@ void actuators_set_features(struct actuators *a, const struct control *c, const 
     finish(a, &r);
 }
 
+void actuators_inject(struct actuators *a, const struct control *c, const struct effect *e,
+                      int probe)
+{
+    static const char unset[] = "route_helper_socket is not set in the settings";
+    static const char no_probe[] = "the local probe is not there to take its part in the drill";
+    const struct fence none = {0};
+    int64_t for_ms = (e->inject.for_us + US_PER_MS - 1) / US_PER_MS;
+    bool links = e->inject.link_count > 0;
+    a->inject_run = e->inject.run;
+    a->inject_step = e->inject.step;
+    a->inject_busy = true;
+    int status = probe;
+    if (status == OK && a->routes != NULL) {
+        status = route_inject(a->routes, c->fleet, e->inject.links, e->inject.link_count,
+                              links && for_ms > 0 ? (uint32_t)for_ms : 0);
+        if (status == OK) {
+            return; /* its answer comes by on_done */
+        }
+    } else if (status == OK && links) {
+        status = ERR_NOT_FOUND;
+    }
+    const char *why = status == OK ? "" : probe != OK ? no_probe : unset;
+    refuse(a, ACTUATOR_INJECT, a->idc, &none, status, why);
+}
+
 bool actuators_busy(const struct actuators *a)
 {
-    bool busy = a->waiting_count > 0 || (a->routes != NULL && route_busy(a->routes));
+    bool busy =
+        a->waiting_count > 0 || a->inject_busy || (a->routes != NULL && route_busy(a->routes));
     for (uint16_t i = 0; i < a->dns_count && !busy; i++) {
         busy = a->dns[i] != NULL && dns_busy(a->dns[i]);
     }

@@ -35,6 +35,9 @@ struct actuators {
     struct actuator_state *dns_state;
     struct route_client *routes;
     struct actuator_state route_state, feature_state;
+    uint32_t inject_run; /* of the injection handed out last */
+    uint8_t inject_step;
+    bool inject_busy;
     /* Outcomes that wait for the loop's next turn, oldest first. The array is moved by
      * actuators_equip(), which `tell` may call: so one is taken out before it is told. */
     struct outcome *waiting; /* [waiting_room] */
@@ -52,6 +55,9 @@ int actuators_equip(struct actuators *a, const struct fleet *f, uint16_t idc,
 /* Carry out one effect each. */
 void actuators_push_dns(struct actuators *a, const struct control *c, const struct effect *e);
 void actuators_set_routes(struct actuators *a, const struct control *c, const struct effect *e);
+/* probe: what became of telling the local probe its part (OK when it has none). */
+void actuators_inject(struct actuators *a, const struct control *c, const struct effect *e,
+                      int probe);
 void actuators_set_features(struct actuators *a, const struct control *c, const struct effect *e);
 bool actuators_busy(const struct actuators *a);
 /* Stops without results; memory is free once the loop has run its close callbacks. */

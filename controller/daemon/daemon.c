@@ -269,7 +269,7 @@ static void end(struct daemon *d)
     if (d->timer_fd >= 0) {
         close(d->timer_fd);
     }
-    free(d->replica_memory);
+    equip_done(d);
     free(d->effects);
     free(d->downs);
     free(d->heard);

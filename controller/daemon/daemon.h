@@ -131,6 +131,8 @@ void follow_reread(struct daemon *d);
 /* equip.c: the replica and the parts that depend on the fleet. */
 int equip_replica(struct daemon *d, const struct fleet *f,
                   const struct control *restored) MUST_CHECK;
+/* Frees the replica. */
+void equip_done(struct daemon *d);
 /* Makes the parts anew when the fleet has changed; steps nothing. */
 void equip_parts(struct daemon *d);
 /* Tells a new replica of the downs that the journal knows. */
@@ -148,6 +150,8 @@ void reports_save(struct daemon *d, bool now);
 /* probe_socket.c: the local probe: the fleet to it, link edges from it. */
 int probe_socket_open(struct daemon *d) MUST_CHECK;
 void probe_socket_tell_fleet(struct daemon *d);
+/* The probe's part in an EFFECT_INJECT. ERR_UNAVAILABLE: it has one and is not there. */
+int probe_socket_inject(struct daemon *d, const struct effect *e) MUST_CHECK;
 
 /* control_socket.c: people's requests, one JSON object per line. */
 int control_socket_open(struct daemon *d) MUST_CHECK;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 
 #define TOPICS_AGAIN_US (10 * US_PER_SEC)
@@ -39,6 +40,29 @@ static int refuse_idc(struct daemon *d, const struct fleet *f)
     return ERR_FOREIGN;
 }
 
+/* Address space for the largest fleet that there may be, whatever the present one is: a later FLEET
+ * record then finds room without a restart. Pages that are not touched cost nothing. */
+static void *map_memory(size_t size)
+{
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+static void unmap_memory(void *memory, size_t size)
+{
+    if (memory != NULL) {
+        (void)munmap(memory, size);
+    }
+}
+
+void equip_done(struct daemon *d)
+{
+    unmap_memory(d->replica_memory, replica_size(NULL));
+    d->replica_memory = NULL;
+    d->replica = NULL;
+}
+
 int equip_replica(struct daemon *d, const struct fleet *f, const struct control *restored)
 {
     uint16_t idc = fleet_find_idc(f, d->settings.idc);
@@ -50,18 +74,18 @@ int equip_replica(struct daemon *d, const struct fleet *f, const struct control 
                                     .seed = random_number(),
                                     .candidate = f->idcs[idc].candidate,
                                     .version = FOLD_RULES_NEWEST};
-    size_t size = (replica_size(f) + 15) & ~(size_t)15;
-    void *memory = aligned_alloc(16, size);
+    size_t size = replica_size(NULL);
+    void *memory = map_memory(size);
     if (memory == NULL) {
         return ERR_MEMORY;
     }
     struct replica *replica = NULL;
     int status = replica_new(memory, size, &config, restored, mono_now(), &replica);
     if (status != OK) {
-        free(memory);
+        unmap_memory(memory, size);
         return status;
     }
-    free(d->replica_memory);
+    equip_done(d);
     d->replica_memory = memory;
     d->replica = replica;
     d->idc = idc;

@@ -53,8 +53,38 @@ static void send_fleet(void *user, struct unix_client *c)
 void probe_socket_tell_fleet(struct daemon *d)
 {
     if (d->probe != NULL) {
-        unix_server_each(d->probe, send_fleet);
+        unix_server_each(d->probe, send_fleet, d);
     }
+}
+
+struct injection_frame {
+    uint8_t bytes[LOCAL_INJECT_SIZE];
+    size_t size;
+};
+
+static void send_injection(void *user, struct unix_client *c)
+{
+    const struct injection_frame *frame = user;
+    unix_client_send(c, frame->bytes, frame->size);
+}
+
+int probe_socket_inject(struct daemon *d, const struct effect *e)
+{
+    struct injection_frame frame;
+    bool needed = e->inject.mute || e->inject.view != FLEET_NONE;
+    struct local_message m = {.type = LOCAL_INJECT,
+                              .inject = {.for_us = needed ? e->inject.for_us : 0,
+                                         .mute = e->inject.mute,
+                                         .view = e->inject.view,
+                                         .factor_ppm = e->inject.factor_ppm}};
+    if (needed && d->probes == 0) {
+        return ERR_UNAVAILABLE;
+    }
+    int status = local_encode(&m, frame.bytes, sizeof frame.bytes, &frame.size);
+    if (status == OK && d->probe != NULL) {
+        unix_server_each(d->probe, send_injection, &frame);
+    }
+    return status;
 }
 
 static void bad_edge(struct daemon *d, int status, const char *why)

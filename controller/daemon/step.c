@@ -96,6 +96,7 @@ static void carry_out(struct daemon *d, const struct effect *e)
     case EFFECT_DNS: actuators_push_dns(&d->actuators, c, e); break;
     case EFFECT_ROUTES: actuators_set_routes(&d->actuators, c, e); break;
     case EFFECT_FEATURES: actuators_set_features(&d->actuators, c, e); break;
+    case EFFECT_INJECT: actuators_inject(&d->actuators, c, e, probe_socket_inject(d, e)); break;
     case EFFECT_REPLY:
         control_socket_reply(d, &e->reply.request, e->reply.status, e->reply.offset);
         break;

@@ -383,12 +383,13 @@ void *unix_client_get(const struct unix_client *c)
     return c->state;
 }
 
-void unix_server_each(struct unix_server *s, void (*each)(void *user, struct unix_client *c))
+void unix_server_each(struct unix_server *s, void (*each)(void *user, struct unix_client *c),
+                      void *user)
 {
     for (uint32_t i = 0; i <= s->config.max_clients; i++) {
         struct unix_client *c = &s->clients[i];
         if (c->used && !c->closing) {
-            each(s->config.user, c);
+            each(user, c);
         }
     }
 }

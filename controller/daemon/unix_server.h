@@ -52,7 +52,8 @@ uid_t unix_client_uid(const struct unix_client *c);
 /* The user of the library hangs its own state on a client; it starts as NULL. */
 void unix_client_set(struct unix_client *c, void *state);
 void *unix_client_get(const struct unix_client *c);
-/* Calls each for every open client. */
-void unix_server_each(struct unix_server *s, void (*each)(void *user, struct unix_client *c));
+/* Calls each(user, client) for every open client. */
+void unix_server_each(struct unix_server *s, void (*each)(void *user, struct unix_client *c),
+                      void *user);
 
 #endif

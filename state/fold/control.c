@@ -62,6 +62,7 @@ size_t control_arena_size(const struct fleet *f)
            aligned(2 * (size_t)f->link_count, sizeof(uint32_t)) +
            aligned(f->dns_server_count, sizeof(struct actuation_state)) +
            2 * aligned(f->idc_count, sizeof(struct actuation_state)) +
+           aligned(f->idc_count, sizeof(struct injection_state)) +
            aligned(record_max_changes(f), sizeof(struct fixed));
 }
 
@@ -133,6 +134,7 @@ static void lists_codec(struct codec *c, struct control *k)
         order_codec(c, &k->orders[i]);
     }
     codec_i64(c, &k->last_restore.us);
+    drill_run_codec(c, &k->drill);
     uint32_t requests = requests_used(k);
     codec_count(c, &k->request_next, CONTROL_MAX_REQUESTS - 1);
     codec_count(c, &requests, CONTROL_MAX_REQUESTS);
@@ -154,6 +156,18 @@ static void actuations_codec(struct codec *c, struct actuation_state **array, si
         status_codec(c, &a->status);
         codec_u64(c, &a->status_generation);
         codec_i64(c, &a->at.us);
+    }
+}
+
+static void injections_codec(struct codec *c, struct injection_state **array, size_t count)
+{
+    if (!codec_array(c, (void **)array, count, sizeof **array)) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        codec_u32(c, &(*array)[i].run);
+        codec_u8(c, &(*array)[i].step);
+        status_codec(c, &(*array)[i].status);
     }
 }
 
@@ -189,6 +203,7 @@ static void arrays_codec(struct codec *c, struct control *k)
     actuations_codec(c, &k->dns, f->dns_server_count);
     actuations_codec(c, &k->routes, f->idc_count);
     actuations_codec(c, &k->features, f->idc_count);
+    injections_codec(c, &k->injections, f->idc_count);
 }
 
 /* The array has room for all that may come, whatever there is now. */

@@ -206,6 +206,7 @@ static enum fold_void step(struct control *c, const struct record *r, uint16_t i
     case STEP_OUTCOME: known = outcome(c, &r->step, idc); break;
     case STEP_LINK_DOWN: known = link_down(c, &r->step, idc); break;
     case STEP_ALIVE: known = alive(c, &r->step, idc, offset); break;
+    case STEP_INJECTION: known = drill_injection(c, &r->step, idc); break;
     }
     return known ? FOLD_ACCEPTED : FOLD_REQUEST_REFUSED;
 }

@@ -164,7 +164,8 @@ int fold_decide(struct control *c, const struct record *r, int64_t offset)
     struct incident_list l = {
         .fleet = c->fleet, .next = c->next_incident, .count = c->incident_count};
     memcpy(l.at, c->incidents, sizeof l.at);
-    if (!concerns_known(c, d) || breaks_freeze(c, d) || !closes_open_order(c, d)) {
+    if (!concerns_known(c, d) || breaks_freeze(c, d) || !closes_open_order(c, d) ||
+        !drill_move_fits(&c->drill, &d->drill)) {
         return ERR_INVARIANT;
     }
     int status = change_incidents(&l, d, now, offset);
@@ -198,6 +199,7 @@ int fold_decide(struct control *c, const struct record *r, int64_t offset)
     c->next_incident = l.next;
     c->incident_count = l.count;
     memcpy(c->incidents, l.at, sizeof c->incidents);
+    drill_move(c, &d->drill, now, offset); /* it may approve incidents and give or end orders */
     c->newest_decide = offset;
     c->decisive = offset;
     return OK;

@@ -74,8 +74,14 @@ static int forget_old_log(struct control *c, struct arena *arena)
     if (c->link_downs == NULL) {
         c->link_downs = ARENA_NEW(arena, uint32_t, 2 * (size_t)f->link_count);
     }
-    bool full = c->writers == NULL || c->alive == NULL || c->dns == NULL || c->routes == NULL ||
-                c->features == NULL || c->link_downs == NULL;
+    c->injections = ARENA_NEW(arena, struct injection_state, f->idc_count);
+    if (drill_under_way(&c->drill)) { /* its records are in the log before; injections end alone */
+        c->drill.state = DRILL_ABORTED;
+        c->drill.cause = DRILL_CAUSE_PERSON;
+    }
+    c->drill.offset = 0;
+    bool full = c->injections == NULL || c->writers == NULL || c->alive == NULL || c->dns == NULL ||
+                c->routes == NULL || c->features == NULL || c->link_downs == NULL;
     return full ? ERR_FULL : OK;
 }
 

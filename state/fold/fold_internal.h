@@ -26,6 +26,16 @@ const char *orders_broken(const struct control *c);
 /* The change's new side is no value of its place in a plan for this fleet; NULL: it is. */
 const char *change_broken(const struct fleet *f, const struct change *ch);
 
+/* fold_drill.c: a person asks for a run or ends it; a decision moves it (once the move is known to
+ * fit); an IDC's injectors say what they do. */
+enum fold_void drill_ask(struct control *c, const struct operator_record *o,
+                         int64_t offset) MUST_CHECK;
+enum fold_void drill_abort(struct control *c, uint64_t id) MUST_CHECK;
+bool drill_move_fits(const struct drill_run *r, const struct drill_move *m) MUST_CHECK;
+void drill_move(struct control *c, const struct drill_move *m, struct logtime now, int64_t offset);
+bool drill_injection(struct control *c, const struct step *s, uint16_t idc) MUST_CHECK;
+const char *drill_run_broken(const struct control *c);
+
 /* What the incident is about is of its kind and exists in the fleet: others index by it. */
 bool incident_fits(const struct fleet *f, const struct incident *n);
 

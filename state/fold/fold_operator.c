@@ -57,6 +57,8 @@ enum fold_void fold_command(struct control *c, const struct operator_record *o, 
     case OPERATOR_UNDRAIN: return done(order_end_subject(c, ORDER_DRAIN, &o->subject));
     case OPERATOR_PROMOTE: return done(order_end_subject(c, ORDER_DEMOTE, &o->subject));
     case OPERATOR_UNDO: return before ? order_give(c, ORDER_UNDO, o, offset) : FOLD_REQUEST_REFUSED;
+    case OPERATOR_DRILL: return drill_ask(c, o, offset);
+    case OPERATOR_ABORT: return drill_abort(c, o->argument);
     case OPERATOR_DRAIN:
     case OPERATOR_DEMOTE:
     case OPERATOR_PIN:

@@ -145,7 +145,7 @@ bool plan_has(const struct plan *p, const struct change *ch)
     return false;
 }
 
-static void put(struct plan *p, const struct change *ch)
+void plan_put(struct plan *p, const struct change *ch)
 {
     switch (ch->kind) {
     case CHANGE_ANSWER: *plan_answer(p, ch->a, ch->b) = answer_clean(&ch->answer.to); return;
@@ -153,6 +153,24 @@ static void put(struct plan *p, const struct change *ch)
     case CHANGE_RELEASED: *plan_released(p, ch->a, (uint8_t)ch->b) = ch->released.to; return;
     case CHANGE_TIER: *plan_tier_limit(p, ch->a, ch->b) = ch->tier.to; return;
     }
+}
+
+struct change plan_value(const struct plan *p, const struct change *place)
+{
+    struct change ch;
+    memset(&ch, 0, sizeof ch);
+    ch.kind = place->kind;
+    ch.a = place->a;
+    ch.b = place->b;
+    switch (ch.kind) {
+    case CHANGE_ANSWER: ch.answer.from = ch.answer.to = *plan_answer(p, ch.a, ch.b); break;
+    case CHANGE_HOPS: ch.hops.from = ch.hops.to = *plan_hops(p, ch.a, ch.b); break;
+    case CHANGE_RELEASED:
+        ch.released.from = ch.released.to = *plan_released(p, ch.a, (uint8_t)ch.b);
+        break;
+    case CHANGE_TIER: ch.tier.from = ch.tier.to = *plan_tier_limit(p, ch.a, ch.b); break;
+    }
+    return ch;
 }
 
 int change_compare(const struct change *a, const struct change *b)
@@ -170,7 +188,7 @@ int plan_apply(struct plan *p, const struct change *changes, uint32_t count)
         if (!ordered || !plan_has(p, &changes[i])) {
             return ERR_INVARIANT;
         }
-        put(p, &changes[i]);
+        plan_put(p, &changes[i]);
     }
     return OK;
 }

@@ -34,6 +34,13 @@ struct actuation_state {
     struct logtime at;
 };
 
+/* What an IDC's injectors last said. */
+struct injection_state {
+    uint32_t run; /* 0: nothing yet */
+    uint8_t step; /* whose injection lasts there; DRILL_MAX_STEPS: none */
+    int32_t status;
+};
+
 struct request_state {
     struct request_id id;
     int32_t status;
@@ -76,6 +83,8 @@ struct control {
     struct order orders[ORDER_MAX]; /* in force, or ended and not home yet; by id */
     struct logtime last_restore;    /* of the newest SHIFT, RESTORE or PROMOTE step */
 
+    struct drill_run drill; /* the newest one */
+
     uint32_t request_next; /* ring position */
     struct request_state requests[CONTROL_MAX_REQUESTS];
 
@@ -83,12 +92,13 @@ struct control {
     uint32_t fixed_count;
     struct fixed *fixed; /* [record_max_changes()] of orders to undo, by place, each place once */
     struct digest fixed_digest;
-    struct writer_state *writers;     /* [idc] */
-    struct alive_state *alive;        /* [idc] */
-    uint32_t *link_downs;             /* [link * 2 + end]: highest number told by STEP */
-    struct actuation_state *dns;      /* [dns server] */
-    struct actuation_state *routes;   /* [idc] */
-    struct actuation_state *features; /* [idc] */
+    struct writer_state *writers;       /* [idc] */
+    struct alive_state *alive;          /* [idc] */
+    uint32_t *link_downs;               /* [link * 2 + end]: highest number told by STEP */
+    struct actuation_state *dns;        /* [dns server] */
+    struct actuation_state *routes;     /* [idc] */
+    struct actuation_state *features;   /* [idc] */
+    struct injection_state *injections; /* [idc] */
 };
 
 #endif

@@ -5,6 +5,7 @@
 #ifndef SPILLWAY_MODEL_DRILL_H
 #define SPILLWAY_MODEL_DRILL_H
 
+#include "base/text.h"
 #include "model/fleet.h"
 #include "model/verdict.h"
 
@@ -140,6 +141,19 @@ bool drill_target_exists(const struct fleet *f, enum drill_on on, const struct d
 uint32_t drill_wants(const struct drill_run *r, struct logtime now);
 /* The run holds a drain that it has not taken back. */
 bool drill_drains(const struct drill_run *r);
+/* The run's injection takes the link away. */
+bool drill_strikes_link(const struct fleet *f, const struct drill_run *r, uint16_t link);
+/* The IDC's injectors take part in the run. */
+bool drill_strikes(const struct fleet *f, const struct drill_run *r, uint16_t idc);
+/* The incident is what the run brings about, and no disaster of its own. */
+bool drill_owns(const struct fleet *f, const struct drill_run *r, const struct incident *i);
+/* What a name means as the target of a drill: of the runbook's kind, a carrier also at one IDC
+ * ("telecom@beijing"). ERR_NOT_FOUND. */
+int drill_target_find(const struct fleet *f, enum drill_on on, const char *name,
+                      struct drill_target *ret_target) MUST_CHECK;
+/* The name again, as it is typed. */
+void drill_target_put(const struct fleet *f, enum drill_on on, const struct drill_target *t,
+                      struct text *to);
 void drill_run_codec(struct codec *c, struct drill_run *r);
 void drill_move_codec(struct codec *c, struct drill_move *m);
 

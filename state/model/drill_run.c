@@ -31,6 +31,86 @@ bool drill_target_exists(const struct fleet *f, enum drill_on on, const struct d
     return false;
 }
 
+/* --- What a run strikes -------------------------------------------------------------------------
+ */
+
+static bool in_conduit(const struct fleet *f, uint16_t conduit, uint16_t link)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < f->conduits[conduit].link_count; i++) {
+        found = found || f->conduits[conduit].links[i] == link;
+    }
+    return found;
+}
+
+bool drill_strikes_link(const struct fleet *f, const struct drill_run *r, uint16_t link)
+{
+    const struct link *l = &f->links[link];
+    const struct drill_target *t = &r->target;
+    switch (r->drill.on) {
+    case DRILL_ON_LINK: return link == t->index;
+    case DRILL_ON_CONDUIT: return in_conduit(f, t->index, link);
+    case DRILL_ON_CARRIER:
+        return l->carrier == t->index && (t->at == FLEET_NONE || link_end_at(l, t->at) >= 0);
+    case DRILL_ON_IDC: return link_end_at(l, t->index) >= 0;
+    case DRILL_ON_VIEW: return false;
+    }
+    return false;
+}
+
+bool drill_strikes(const struct fleet *f, const struct drill_run *r, uint16_t idc)
+{
+    bool struck = r->drill.on == DRILL_ON_VIEW && !f->idcs[idc].vantage;
+    if (r->drill.on == DRILL_ON_IDC) {
+        return idc == r->target.index; /* its own injectors strike all its links */
+    }
+    for (uint16_t l = 0; l < f->link_count; l++) {
+        struck = struck || (drill_strikes_link(f, r, l) && link_end_at(&f->links[l], idc) >= 0);
+    }
+    return struck;
+}
+
+/* The IDC is one that the drill may leave without a way. */
+static bool touches(const struct fleet *f, const struct drill_run *r, uint16_t idc)
+{
+    return r->drill.on != DRILL_ON_VIEW && drill_strikes(f, r, idc);
+}
+
+static bool owns_carrier(const struct drill_run *r, uint16_t carrier, uint16_t idc)
+{
+    const struct drill_target *t = &r->target;
+    bool whole_idc = r->drill.on == DRILL_ON_IDC && idc == t->index;
+    return whole_idc || (r->drill.on == DRILL_ON_CARRIER && carrier == t->index &&
+                         (t->at == FLEET_NONE || t->at == idc));
+}
+
+bool drill_owns(const struct fleet *f, const struct drill_run *r, const struct incident *i)
+{
+    const struct subject *s = &i->subject;
+    bool this_idc = r->drill.on == DRILL_ON_IDC && r->target.index == s->a;
+    switch (s->kind) {
+    case SUBJECT_LINK: return drill_strikes_link(f, r, s->a);
+    case SUBJECT_CONDUIT: return r->drill.on == DRILL_ON_CONDUIT && r->target.index == s->a;
+    case SUBJECT_CARRIER: return owns_carrier(r, s->a, FLEET_NONE);
+    case SUBJECT_CARRIER_AT: return owns_carrier(r, s->a, s->b);
+    case SUBJECT_IDC: return this_idc || (i->kind == INCIDENT_IDC_ISOLATED && touches(f, r, s->a));
+    case SUBJECT_OBSERVER: return touches(f, r, s->a);
+    case SUBJECT_SERVICE:
+        return i->kind == INCIDENT_OVERLOAD
+                   ? r->drill.on == DRILL_ON_VIEW
+                   : r->drill.on == DRILL_ON_IDC && r->target.index == s->b;
+    case SUBJECT_PATH: return owns_carrier(r, s->b, f->entrances[s->a].idc);
+    case SUBJECT_BACKBONE: return touches(f, r, s->a);
+    case SUBJECT_ENTRANCE:
+    case SUBJECT_REGION:
+    case SUBJECT_FEATURES: return false;
+    }
+    return false;
+}
+
+/* --- Where a run stands -------------------------------------------------------------------------
+ */
+
 /* Steps whose action was taken. */
 static uint32_t taken(const struct drill_run *r)
 {

@@ -25,7 +25,9 @@ enum order_kind order_of_command(enum operator_command c)
     case OPERATOR_RELEASE:
     case OPERATOR_SKIP:
     case OPERATOR_UNDRAIN:
-    case OPERATOR_PROMOTE: break;
+    case OPERATOR_PROMOTE:
+    case OPERATOR_DRILL:
+    case OPERATOR_ABORT: break;
     }
     return 0;
 }
@@ -37,18 +39,22 @@ bool subject_exists(const struct fleet *f, const struct subject *s)
     case SUBJECT_CONDUIT: return s->a < f->conduit_count;
     case SUBJECT_CARRIER: return s->a < f->carrier_count;
     case SUBJECT_IDC:
-    case SUBJECT_OBSERVER: return s->a < f->idc_count;
+    case SUBJECT_OBSERVER:
+    case SUBJECT_BACKBONE: return s->a < f->idc_count;
     case SUBJECT_SERVICE: return s->a < f->service_count && s->b < f->idc_count;
     case SUBJECT_REGION: return s->a < f->region_count;
     case SUBJECT_ENTRANCE: return s->a < f->entrance_count;
     case SUBJECT_FEATURES: return s->a < f->region_count && s->b < f->service_count;
+    case SUBJECT_CARRIER_AT: return s->a < f->carrier_count && s->b < f->idc_count;
+    case SUBJECT_PATH: return s->a < f->entrance_count && s->b < f->carrier_count;
     }
     return (unsigned)s->kind == 0;
 }
 
 static bool is_place(enum subject_kind k)
 {
-    return k == SUBJECT_IDC || k == SUBJECT_SERVICE || k == SUBJECT_ENTRANCE;
+    return k == SUBJECT_IDC || k == SUBJECT_SERVICE || k == SUBJECT_ENTRANCE ||
+           k == SUBJECT_CARRIER_AT;
 }
 
 bool order_subject_fits(const struct fleet *f, enum order_kind k, const struct subject *s)
@@ -78,7 +84,8 @@ bool order_comes_home(enum order_kind k)
     return false;
 }
 
-bool subject_covers(const struct fleet *f, const struct subject *s, uint16_t entrance)
+bool subject_covers(const struct fleet *f, const struct subject *s, uint16_t entrance,
+                    uint16_t carrier)
 {
     const struct entrance *e = &f->entrances[entrance];
     switch (s->kind) {
@@ -86,20 +93,24 @@ bool subject_covers(const struct fleet *f, const struct subject *s, uint16_t ent
     case SUBJECT_SERVICE: return s->a == e->service && s->b == e->idc;
     case SUBJECT_REGION: return s->a == f->idcs[e->idc].region;
     case SUBJECT_ENTRANCE: return s->a == entrance;
+    case SUBJECT_CARRIER_AT: return s->a == carrier && s->b == e->idc;
     case SUBJECT_LINK:
     case SUBJECT_CONDUIT:
     case SUBJECT_CARRIER:
     case SUBJECT_OBSERVER:
-    case SUBJECT_FEATURES: return false;
+    case SUBJECT_FEATURES:
+    case SUBJECT_PATH:
+    case SUBJECT_BACKBONE: return false;
     }
     return false;
 }
 
-bool order_moves(const struct fleet *f, const struct order *o, uint16_t entrance)
+bool order_moves(const struct fleet *f, const struct order *o, uint16_t entrance, uint16_t carrier)
 {
     bool may =
         !f->services[f->entrances[entrance].service].stateful || o->subject.kind == SUBJECT_SERVICE;
-    return o->kind == ORDER_DRAIN && !o->ended && may && subject_covers(f, &o->subject, entrance);
+    return o->kind == ORDER_DRAIN && !o->ended && may &&
+           subject_covers(f, &o->subject, entrance, carrier);
 }
 
 uint8_t order_tier_limit(const struct fleet *f, const struct order *o)

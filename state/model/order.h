@@ -46,11 +46,12 @@ bool order_subject_fits(const struct fleet *f, enum order_kind k, const struct s
 bool order_comes_home(enum order_kind k);
 /* The fleet has what the subject names; true of no subject (kind 0). */
 bool subject_exists(const struct fleet *f, const struct subject *s);
-/* The entrance is part of the subject. */
-bool subject_covers(const struct fleet *f, const struct subject *s, uint16_t entrance);
-/* The drain may move the entrance's slots: a stateful service is moved only by an order that names
- * it (law 12). */
-bool order_moves(const struct fleet *f, const struct order *o, uint16_t entrance);
+/* The entrance, as reached over the carrier, is part of the subject. */
+bool subject_covers(const struct fleet *f, const struct subject *s, uint16_t entrance,
+                    uint16_t carrier);
+/* The order is a drain in force that moves the slots of the entrance as reached over the carrier: a
+ * stateful service is moved only by an order that names it (law 12). */
+bool order_moves(const struct fleet *f, const struct order *o, uint16_t entrance, uint16_t carrier);
 /* A DEMOTE's highest tier that stays served. */
 uint8_t order_tier_limit(const struct fleet *f, const struct order *o);
 /* What a name means as the subject of such an order: "beijing" (IDC, entrance or region, whatever

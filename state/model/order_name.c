@@ -52,14 +52,17 @@ static bool find_as(const struct fleet *f, enum subject_kind kind, const char *n
 {
     struct halves h;
     uint16_t a = FLEET_NONE, b = 0;
-    if (!split(without_kind(kind, name), &h) || (h.second != NULL) != (kind == SUBJECT_SERVICE)) {
+    bool two = kind == SUBJECT_SERVICE || kind == SUBJECT_CARRIER_AT;
+    if (!split(without_kind(kind, name), &h) || (h.second != NULL) != two) {
         return false;
     }
+    b = two ? fleet_find_idc(f, h.second) : 0;
     if (kind == SUBJECT_IDC) {
         a = fleet_find_idc(f, h.first);
     } else if (kind == SUBJECT_SERVICE) {
         a = fleet_find_service(f, h.first);
-        b = fleet_find_idc(f, h.second);
+    } else if (kind == SUBJECT_CARRIER_AT && f->carrier_count > 0) {
+        a = find(f->carriers[0].name, sizeof *f->carriers, f->carrier_count, h.first);
     } else if (kind == SUBJECT_REGION && f->region_count > 0) {
         a = find(f->regions[0].name, sizeof *f->regions, f->region_count, h.first);
     } else if (kind == SUBJECT_ENTRANCE && f->entrance_count > 0) {
@@ -119,9 +122,16 @@ void order_subject_put(const struct fleet *f, const struct subject *s, struct te
         text_put(t, " ");
         text_put(t, f->services[s->b].name);
         return;
+    case SUBJECT_CARRIER_AT:
+        text_put(t, f->carriers[s->a].name);
+        text_put(t, "@");
+        text_put(t, f->idcs[s->b].name);
+        return;
     case SUBJECT_LINK:
     case SUBJECT_CONDUIT:
     case SUBJECT_CARRIER:
-    case SUBJECT_OBSERVER: break;
+    case SUBJECT_OBSERVER:
+    case SUBJECT_PATH:
+    case SUBJECT_BACKBONE: break;
     }
 }

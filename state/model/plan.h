@@ -122,6 +122,10 @@ int plan_diff(const struct plan *from, const struct plan *to, struct change *cha
 int plan_apply(struct plan *p, const struct change *changes, uint32_t count) MUST_CHECK;
 /* True when the plan has the change's old side. */
 bool plan_has(const struct plan *p, const struct change *ch);
+/* Gives the change's place its new side, whatever was there. */
+void plan_put(struct plan *p, const struct change *ch);
+/* The change's place with what the plan has there on both sides. */
+struct change plan_value(const struct plan *p, const struct change *place);
 /* By place, in the order of plan_diff: below 0, 0 (the same place) or above 0. */
 int change_compare(const struct change *a, const struct change *b);
 /* Exchanges old and new of every change, in place. */

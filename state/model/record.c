@@ -72,6 +72,8 @@ const char *operator_command_name(enum operator_command c)
     case OPERATOR_PIN: return "pin";
     case OPERATOR_FREEZE: return "freeze";
     case OPERATOR_UNDO: return "undo";
+    case OPERATOR_DRILL: return "drill";
+    case OPERATOR_ABORT: return "abort";
     }
     return "?";
 }

@@ -5,8 +5,8 @@
 #ifndef SPILLWAY_MODEL_RECORD_H
 #define SPILLWAY_MODEL_RECORD_H
 
+#include "model/drill.h"
 #include "model/plan.h"
-#include "model/verdict.h"
 
 enum record_kind {
     RECORD_GENESIS = 1,
@@ -40,6 +40,11 @@ struct writer {
 
 struct request_id {
     uint8_t bytes[16];
+};
+
+struct bytes {
+    const uint8_t *at;
+    size_t size;
 };
 
 /* A report that a decision used. */
@@ -98,6 +103,7 @@ struct decide {
     uint64_t concerns;      /* CONFIRM, REVERT: offset of that decision; else 0 */
     uint32_t order; /* REVERT: the UNDO that it carries out; NOTE: the ended order that is home;
                        SHED, SHIFT: the newest DRAIN or DEMOTE it follows; else 0 */
+    struct drill_move drill; /* of the drill under way; state DRILL_NEVER: none */
 };
 
 /* What each takes beside identity and reason. Those that give an order (model/order.h) may have a
@@ -112,8 +118,10 @@ enum operator_command {
     OPERATOR_PROMOTE,     /* subject of a demotion */
     OPERATOR_PIN,         /* subject: like DRAIN, or region */
     OPERATOR_FREEZE,
-    OPERATOR_UNDO, /* argument: offset of a decision; changes: its inverse, as far as it stood */
-    OPERATOR_LAST = OPERATOR_UNDO
+    OPERATOR_UNDO,  /* argument: offset of a decision; changes: its inverse, as far as it stood */
+    OPERATOR_DRILL, /* drill, target */
+    OPERATOR_ABORT, /* argument: run of a drill */
+    OPERATOR_LAST = OPERATOR_ABORT
 };
 
 struct operator_record {
@@ -127,10 +135,12 @@ struct operator_record {
     int64_t ttl_us; /* 0: for ever */
     uint32_t change_count;
     struct change *changes;
+    struct bytes drill; /* canonical form (drill_codec) */
+    struct drill_target target;
 };
 
 enum actuator { ACTUATOR_DNS = 1, ACTUATOR_ROUTES, ACTUATOR_FEATURES, ACTUATOR_INJECT };
-enum step_kind { STEP_OUTCOME = 1, STEP_LINK_DOWN, STEP_ALIVE };
+enum step_kind { STEP_OUTCOME = 1, STEP_LINK_DOWN, STEP_ALIVE, STEP_INJECTION };
 
 struct step {
     enum step_kind kind;
@@ -149,11 +159,9 @@ struct step {
     struct digest control; /* ... and the control digest at it */
     bool warm;             /* has read every report partition to its end */
     bool halted;
-};
-
-struct bytes {
-    const uint8_t *at;
-    size_t size;
+    /* STEP_INJECTION, status: what this IDC does for a drill */
+    uint32_t run;
+    uint8_t drill_step; /* whose injection lasts here; DRILL_MAX_STEPS: none */
 };
 
 struct record {

@@ -105,7 +105,7 @@ static int check_operator(const struct operator_record *o)
     if (o->command < OPERATOR_APPROVE || o->command > OPERATOR_LAST) {
         return ERR_VERSION;
     }
-    if (o->change_count > RECORD_MAX_CHANGES) {
+    if (o->change_count > RECORD_MAX_CHANGES || o->drill.size > DRILL_MAX_BYTES) {
         return ERR_TOO_LARGE;
     }
     bool sound = subject_is_sound(&o->subject) && o->tier <= FLEET_MAX_TIER && o->ttl_us >= 0 &&
@@ -123,6 +123,7 @@ static int check_step(const struct step *s)
         return s->target < FLEET_MAX_IDCS ? OK : ERR_INVALID;
     case STEP_LINK_DOWN: return s->link < FLEET_MAX_LINKS && s->end <= 1 ? OK : ERR_INVALID;
     case STEP_ALIVE: return s->alive_base >= -1 ? OK : ERR_INVALID;
+    case STEP_INJECTION: return s->drill_step <= DRILL_MAX_STEPS ? OK : ERR_INVALID;
     }
     return ERR_VERSION;
 }

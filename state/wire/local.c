@@ -31,6 +31,15 @@ static void body_codec(struct codec *c, struct local_message *m)
             codec_fail(c, ERR_INVALID);
         }
         break;
+    case LOCAL_INJECT:
+        codec_i64(c, &m->inject.for_us);
+        codec_bool(c, &m->inject.mute);
+        codec_u16(c, &m->inject.view);
+        codec_u32(c, &m->inject.factor_ppm);
+        if (m->inject.for_us < 0 || m->inject.for_us > US_MAX) {
+            codec_fail(c, ERR_INVALID);
+        }
+        break;
     }
 }
 
@@ -96,7 +105,7 @@ int local_decode(const uint8_t *data, size_t size, struct local_message *ret_m, 
     }
     uint8_t type = data[sizeof(uint32_t)];
     struct local_message m = {.type = LOCAL_UNKNOWN};
-    if (type == LOCAL_FLEET || type == LOCAL_EDGE) {
+    if (type >= LOCAL_FLEET && type <= LOCAL_INJECT) {
         m.type = (enum local_type)type;
         struct codec c = codec_reader(data + LOCAL_HEADER_SIZE, frame - LOCAL_HEADER_SIZE, NULL);
         body_codec(&c, &m);

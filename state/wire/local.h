@@ -7,18 +7,22 @@
  *   FLEET  spillwayd -> probe: u16 idc, canonical fleet bytes (fleet_codec). After each connect and
  * on each change; the probe derives its targets from it with targets_for_idc(). EDGE   probe ->
  * spillwayd: u16 link, u8 end, bool down, i64 held_us. On every change, and once for each link end
- * of this IDC after each connect. */
+ * of this IDC after each connect.
+ *
+ *   INJECT spillwayd -> probe: i64 for_us, bool mute, u16 view, u32 factor_ppm. For a drill;
+ * replaces what was injected before. */
 #ifndef SPILLWAY_WIRE_LOCAL_H
 #define SPILLWAY_WIRE_LOCAL_H
 
 #include "model/record.h"
 
-enum local_type { LOCAL_UNKNOWN = 0, LOCAL_FLEET = 1, LOCAL_EDGE = 2 };
+enum local_type { LOCAL_UNKNOWN = 0, LOCAL_FLEET = 1, LOCAL_EDGE = 2, LOCAL_INJECT = 3 };
 
 enum {
     LOCAL_HEADER_SIZE = 5,              /* length and type */
     LOCAL_MAX_FRAME = RECORD_MAX_BYTES, /* header and body; a longer frame ends the connection */
     LOCAL_EDGE_SIZE = LOCAL_HEADER_SIZE + 12,
+    LOCAL_INJECT_SIZE = LOCAL_HEADER_SIZE + 15,
 };
 
 struct local_message {
@@ -34,6 +38,12 @@ struct local_message {
             bool down;
             int64_t held_us; /* since when it holds, at the send time; not negative */
         } edge;
+        struct {
+            int64_t for_us; /* it ends by itself after so long; 0: now */
+            bool mute;      /* no reports are sent */
+            uint16_t view;  /* whose measured requests are multiplied; FLEET_NONE: none */
+            uint32_t factor_ppm;
+        } inject;
     };
 };
 

@@ -215,6 +215,24 @@ static int decode_changes(const ProtobufCBinaryData *data, uint32_t count, struc
     return codec_finish(&c);
 }
 
+/* No bytes are no move. */
+static int decode_move(const ProtobufCBinaryData *data, struct drill_move *ret_move)
+{
+    struct drill_move m = {.state = DRILL_NEVER};
+    struct codec c = codec_reader(data->data, data->len, NULL);
+    if (data->len > 0) {
+        drill_move_codec(&c, &m);
+    }
+    int status = codec_finish(&c);
+    if (status == OK && data->len > 0 && m.state == DRILL_NEVER) {
+        status = ERR_INVALID;
+    }
+    if (status == OK) {
+        *ret_move = m;
+    }
+    return status;
+}
+
 static int decode_decide(const Spillway__DecideWire *w, struct arena *a, struct decide *d)
 {
     if (w->purpose > DECIDE_REVERT) {
@@ -226,6 +244,7 @@ static int decode_decide(const Spillway__DecideWire *w, struct arena *a, struct 
     d->order = w->order;
     d->change_count = w->change_count;
     int status = take_digest(&w->plan_digest, &d->plan_digest);
+    also(&status, decode_move(&w->drill_move, &d->drill));
     also(&status, status == OK ? decode_evidence(w, a, d) : status);
     also(&status, status == OK ? decode_verdicts(w, a, d) : status);
     also(&status, status == OK ? decode_guards(w, a, d) : status);
@@ -237,7 +256,7 @@ static int decode_decide(const Spillway__DecideWire *w, struct arena *a, struct 
 
 static int decode_step(const Spillway__StepWire *w, struct step *s)
 {
-    if (w->kind > STEP_ALIVE || w->actuator > ACTUATOR_FEATURES) {
+    if (w->kind > STEP_INJECTION || w->actuator > ACTUATOR_FEATURES) {
         return ERR_VERSION;
     }
     if (!fits16(w->target) || !fits16(w->link) || w->end > 1) {
@@ -266,6 +285,12 @@ static int decode_step(const Spillway__StepWire *w, struct step *s)
         s->warm = w->warm != 0;
         s->halted = w->halted != 0;
         status = take_digest(&w->control_digest, &s->control);
+        break;
+    case STEP_INJECTION:
+        s->run = w->run;
+        s->drill_step = (uint8_t)w->drill_step;
+        s->status = w->status;
+        status = w->drill_step <= DRILL_MAX_STEPS ? OK : ERR_INVALID;
         break;
     }
     return status;
@@ -298,10 +323,15 @@ static int decode_operator(const Spillway__OperatorWire *w, struct arena *a,
     o->tier = (uint8_t)w->tier;
     o->ttl_us = w->ttl_us;
     o->change_count = w->change_count;
+    o->target = (struct drill_target){(uint16_t)w->target_index, (uint16_t)w->target_at};
+    if (!fits16(w->target_index) || !fits16(w->target_at) || w->drill.len > DRILL_MAX_BYTES) {
+        return ERR_INVALID;
+    }
     int status = take_subject(w->subject_kind, w->subject_a, w->subject_b, &o->subject);
     also(&status, take_exact(&w->request, o->request.bytes, sizeof(o->request.bytes)));
     also(&status, take_text(&w->identity, o->identity));
     also(&status, take_text(&w->reason, o->reason));
+    also(&status, take_bytes(&w->drill, a, &o->drill));
     also(&status,
          status == OK ? decode_changes(&w->changes, w->change_count, a, &o->changes) : status);
     return status;

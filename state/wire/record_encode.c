@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOVE_SIZE = 16 }; /* a drill's move in its canonical form is smaller */
+
 /* Sub-messages of one record; only one of them is used. */
 union body {
     Spillway__GenesisWire genesis;
@@ -91,7 +93,7 @@ static size_t scratch_size(const struct record *r)
     size_t verdict = 5 * sizeof(uint32_t) + 5 * sizeof(uint64_t) + sizeof(int64_t);
     size_t guard = 4 * sizeof(uint32_t) + sizeof(protobuf_c_boolean);
     return d->evidence_count * evidence + d->verdict_count * verdict + d->guard_count * guard +
-           changes_size(d->changes, d->change_count) + incidents_size(d) +
+           changes_size(d->changes, d->change_count) + incidents_size(d) + MOVE_SIZE +
            32 * 16; /* alignment of each piece */
 }
 
@@ -163,6 +165,18 @@ static int encode_changes(struct change *changes, uint32_t count, struct arena *
     return codec_finish(&c);
 }
 
+/* No move is no bytes. */
+static int encode_move(const struct drill_move *m, struct arena *a, ProtobufCBinaryData *to)
+{
+    struct drill_move copy = *m;
+    struct codec c = codec_writer(column(a, MOVE_SIZE, 1), MOVE_SIZE);
+    if (m->state != DRILL_NEVER) {
+        drill_move_codec(&c, &copy);
+    }
+    *to = data_of(c.at, c.pos);
+    return codec_finish(&c);
+}
+
 static int encode_decide(Spillway__DecideWire *w, const struct decide *d, struct arena *a)
 {
     spillway__decide_wire__init(w);
@@ -181,6 +195,7 @@ static int encode_decide(Spillway__DecideWire *w, const struct decide *d, struct
     incidents_codec(&c, d->incidents, d->incident_count);
     w->incidents = data_of(c.at, c.pos);
     int status = codec_finish(&c);
+    status = status == OK ? encode_move(&d->drill, a, &w->drill_move) : status;
     return status != OK ? status : encode_changes(d->changes, d->change_count, a, &w->changes);
 }
 
@@ -209,6 +224,11 @@ static int encode_step(Spillway__StepWire *w, const struct step *s, struct arena
         w->control_digest = digest_of(&s->control);
         w->warm = s->warm;
         w->halted = s->halted;
+        break;
+    case STEP_INJECTION:
+        w->run = s->run;
+        w->drill_step = s->drill_step;
+        w->status = s->status;
         break;
     }
     return codec_finish(&c);
@@ -241,6 +261,9 @@ static int encode_operator(Spillway__OperatorWire *w, const struct operator_reco
     w->tier = o->tier;
     w->ttl_us = o->ttl_us;
     w->change_count = o->change_count;
+    w->drill = bytes_of(&o->drill);
+    w->target_index = o->target.index;
+    w->target_at = o->target.at;
     return encode_changes(o->changes, o->change_count, a, &w->changes);
 }
 

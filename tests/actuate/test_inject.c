@@ -256,6 +256,7 @@ TEST_PERMITTED(nobody_is_struck_who_did_not_agree)
     run("nft add table inet spillway-drill"); /* somebody's: not touched without --drills */
     ck_assert_int_eq(inject("beijing-shanghai", 60 * 1000), ERR_GUARD);
     ck_assert_ptr_nonnull(strstr(waiter.last.detail, "--drills"));
+    ck_assert_int_eq(inject(NULL, 0), OK); /* the way back is never refused */
     ck_assert(passes());
     ck_assert(table_is_there());
 }

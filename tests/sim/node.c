@@ -165,6 +165,7 @@ static void carry_out_one(struct sim *s, uint16_t i, uint32_t k)
         memset(j, 0, sizeof *j);
         j->fence = e->features.fence;
         break;
+    case EFFECT_INJECT: return; /* nobody asks for a drill in here */
     case EFFECT_NOTICE:
         if (e->notice.notice == NOTICE_HALTED) {
             sim_fail(s, "node %u halted at %lld: %d", i, (long long)e->notice.offset,

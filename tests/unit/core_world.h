@@ -53,8 +53,15 @@ void world_look(struct world *w);
 /* Ticks of step_us for total_us; aborts when more than max_records decisions were made. Returns how
  * many. */
 uint32_t world_run(struct world *w, int64_t total_us, int64_t step_us, uint32_t max_records);
+/* Folds a record of the replica at the IDC, which must count; a heartbeat brings log time to now
+ * before it. */
+void world_fold(struct world *w, uint16_t idc, struct record *r);
+/* Every actuator that is alive says that it is at the plan. */
+void world_acknowledge(struct world *w);
 /* An operator's approval of the incident. */
 void world_approve(struct world *w, uint32_t incident);
+/* An operator's command; what the fold says of it. Its changes are borrowed. */
+enum fold_void world_command(struct world *w, const struct operator_record *command);
 /* The open incident of this kind and subject, or NULL. */
 const struct incident *world_incident(const struct world *w, enum incident_kind kind, uint16_t a,
                                       uint16_t b);

@@ -154,11 +154,19 @@ static void decide(struct rng *r, struct decide *d, struct arena *a)
         change(r, &d->changes[i]);
     }
     d->order = (uint32_t)rng_next(r);
+    if (rng_below(r, 2) == 1) {
+        d->drill =
+            (struct drill_move){.state = (enum drill_state)(1 + rng_below(r, DRILL_REFUSED)),
+                                .step = (uint16_t)rng_below(r, DRILL_MAX_STEPS),
+                                .done = rng_below(r, 2) == 1,
+                                .cause = (enum drill_cause)rng_below(r, DRILL_CAUSE_INJECTOR + 1),
+                                .incident = (uint32_t)rng_next(r)};
+    }
 }
 
 static void step(struct rng *r, struct step *s)
 {
-    s->kind = (enum step_kind)(1 + rng_below(r, STEP_ALIVE));
+    s->kind = (enum step_kind)(1 + rng_below(r, STEP_INJECTION));
     switch (s->kind) {
     case STEP_OUTCOME:
         s->actuator = (enum actuator)(1 + rng_below(r, ACTUATOR_FEATURES));
@@ -181,6 +189,11 @@ static void step(struct rng *r, struct step *s)
         s->warm = rng_below(r, 2) == 1;
         s->halted = rng_below(r, 2) == 1;
         break;
+    case STEP_INJECTION:
+        s->run = (uint32_t)rng_next(r);
+        s->drill_step = (uint8_t)rng_below(r, DRILL_MAX_STEPS + 1);
+        s->status = -(int32_t)rng_below(r, 25);
+        break;
     }
 }
 
@@ -196,6 +209,8 @@ static void operator_record(struct rng *r, struct operator_record *o, struct are
     for (uint32_t i = 0; i < o->change_count; i++) {
         change(r, &o->changes[i]);
     }
+    o->drill = blob(r, a);
+    o->target = (struct drill_target){(uint16_t)rng_next(r), (uint16_t)rng_next(r)};
 }
 
 static void body(struct rng *r, struct record *rec, struct arena *a)

@@ -268,6 +268,8 @@ void injector_free(struct injector *in)
 
 static int serve(struct injector *in, const struct inject_request *r, struct route_reply *reply)
 {
+    if (!in->allowed && (r->count == 0 || r->for_ms == 0))
+        return OK; /* nothing was ever injected here */
     if (!in->allowed) {
         snprintf(reply->detail, sizeof(reply->detail),
                  "drills may not strike this host: spillway-routed runs without --drills");

@@ -1,0 +1,249 @@
+/* orders.c: drains, demotions, pins and undos, as the planner, the rollout and the guards see them.
+ */
+#include "core/orders.h"
+
+#include "base/bug.h"
+
+#include <string.h>
+
+/* --- Drains and pins ----------------------------------------------------------------------------
+ */
+
+static bool is_pinned(const struct control *c, uint16_t e, uint16_t carrier)
+{
+    bool pinned = false;
+    for (uint32_t i = 0; i < c->order_count; i++) {
+        const struct order *at = &c->orders[i];
+        pinned =
+            pinned || (at->kind == ORDER_PIN && subject_covers(c->fleet, &at->subject, e, carrier));
+    }
+    return pinned;
+}
+
+static bool is_drained(const struct control *c, uint16_t e, uint16_t carrier)
+{
+    bool drained = false;
+    for (uint32_t i = 0; i < c->order_count; i++) {
+        drained = drained || order_moves(c->fleet, &c->orders[i], e, carrier);
+    }
+    return drained;
+}
+
+static void look_at_path(struct outlook *o, uint16_t e, uint16_t carrier)
+{
+    size_t n = path_index(o->f, e, carrier);
+    o->pinned[n] = is_pinned(o->c, e, carrier);
+    o->drained[n] =
+        !o->pinned[n] && !o->refused[o->f->entrances[e].service] && is_drained(o->c, e, carrier);
+    if (o->pinned[n]) {
+        o->dead[n] = o->out[n] = o->usable[n] = o->settled[n] = false;
+    }
+}
+
+/* Entrances of the service over the carrier: somebody has to be left that can take what comes. */
+static void take_out(struct outlook *o, uint16_t service, uint16_t carrier)
+{
+    bool left = BUG(DRAIN_LAST);
+    for (uint16_t e = 0; e < o->f->entrance_count && !left; e++) {
+        size_t n = path_index(o->f, e, carrier);
+        left = o->f->entrances[e].service == service && o->usable[n] && !o->drained[n];
+    }
+    for (uint16_t e = 0; e < o->f->entrance_count; e++) {
+        size_t n = path_index(o->f, e, carrier);
+        if (o->f->entrances[e].service != service || !o->drained[n]) {
+            continue;
+        }
+        o->drained[n] = left;
+        o->out[n] = o->out[n] || left;
+        o->usable[n] = o->usable[n] && !left;
+        o->settled[n] = o->settled[n] && !left;
+    }
+}
+
+void orders_look(struct outlook *o)
+{
+    memset(o->drained, 0, path_count(o->f) * sizeof *o->drained);
+    memset(o->pinned, 0, path_count(o->f) * sizeof *o->pinned);
+    if (o->c->order_count == 0) {
+        return;
+    }
+    for (uint16_t e = 0; e < o->f->entrance_count; e++) {
+        for (uint16_t c = 0; c < o->f->carrier_count; c++) {
+            if (entrance_over(&o->f->entrances[e], c)) {
+                look_at_path(o, e, c);
+            }
+        }
+    }
+    for (uint16_t s = 0; s < o->f->service_count; s++) {
+        for (uint16_t c = 0; c < o->f->carrier_count; c++) {
+            take_out(o, s, c);
+        }
+    }
+}
+
+/* --- What is due --------------------------------------------------------------------------------
+ */
+
+uint8_t orders_tier_cap(const struct control *c, uint16_t region, uint16_t service)
+{
+    uint8_t cap = FLEET_MAX_TIER;
+    for (uint32_t i = 0; i < c->order_count; i++) {
+        const struct order *at = &c->orders[i];
+        if (at->kind == ORDER_DEMOTE && !at->ended && at->subject.a == region &&
+            at->subject.b == service) {
+            uint8_t limit = order_tier_limit(c->fleet, at);
+            cap = limit < cap ? limit : cap;
+        }
+    }
+    return cap;
+}
+
+/* A slot is where a drain takes it away. */
+static bool any_to_move(const struct outlook *o)
+{
+    for (uint32_t i = 0; i < (uint32_t)o->f->service_count * o->f->view_count; i++) {
+        const struct answer *a = &o->c->plan.answers[i];
+        uint16_t carrier = o->f->views[i % o->f->view_count].carrier;
+        for (uint8_t n = 0; n < a->count; n++) {
+            uint16_t e = a->slots[n].entrance;
+            if (e != FLEET_NONE && o->drained[path_index(o->f, e, carrier)]) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool any_above_cap(const struct outlook *o)
+{
+    for (uint16_t r = 0; r < o->f->region_count; r++) {
+        for (uint16_t s = 0; s < o->f->service_count; s++) {
+            if (*plan_tier_limit(&o->c->plan, r, s) > orders_tier_cap(o->c, r, s)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool orders_due(const struct outlook *o)
+{
+    return o->c->order_count > 0 && (orders_ended(o) != 0 || any_to_move(o) || any_above_cap(o));
+}
+
+uint32_t orders_ended(const struct outlook *o)
+{
+    for (uint32_t i = 0; i < o->c->order_count; i++) {
+        if (o->c->orders[i].ended) {
+            return o->c->orders[i].id;
+        }
+    }
+    return 0;
+}
+
+uint32_t orders_newest(const struct outlook *o)
+{
+    uint32_t id = 0;
+    for (uint32_t i = 0; i < o->c->order_count; i++) {
+        const struct order *at = &o->c->orders[i];
+        bool moves = at->kind == ORDER_DRAIN || at->kind == ORDER_DEMOTE;
+        id = moves && !at->ended ? at->id : id;
+    }
+    return id;
+}
+
+/* --- The target of the rollout ------------------------------------------------------------------
+ */
+
+static bool any_pinned(const struct outlook *o, const struct answer *a, uint16_t carrier)
+{
+    bool any = false;
+    for (uint8_t n = 0; n < a->count; n++) {
+        uint16_t e = a->slots[n].entrance;
+        any = any || (e != FLEET_NONE && o->pinned[path_index(o->f, e, carrier)]);
+    }
+    return any;
+}
+
+void orders_target(const struct outlook *o, struct plan *home)
+{
+    for (uint16_t s = 0; s < o->f->service_count; s++) {
+        for (uint16_t v = 0; v < o->f->view_count; v++) {
+            const struct answer *now = plan_answer(&o->c->plan, s, v);
+            struct answer *to = plan_answer(home, s, v);
+            uint16_t carrier = o->f->views[v].carrier;
+            if (o->f->services[s].stateful || any_pinned(o, now, carrier) ||
+                any_pinned(o, to, carrier)) {
+                *to = *now;
+            }
+        }
+    }
+}
+
+void orders_target_end(const struct outlook *o, struct plan *target)
+{
+    for (uint32_t i = 0; i < o->c->fixed_count; i++) {
+        struct change value = plan_value(&o->c->plan, &o->c->fixed[i].change);
+        plan_put(target, &value);
+    }
+    for (uint16_t r = 0; r < o->f->region_count && o->c->order_count > 0; r++) {
+        for (uint16_t s = 0; s < o->f->service_count; s++) {
+            uint8_t cap = orders_tier_cap(o->c, r, s), *limit = plan_tier_limit(target, r, s);
+            *limit = *limit > cap ? cap : *limit;
+        }
+    }
+}
+
+bool orders_overload(const struct outlook *o, const struct plan *target, uint16_t service,
+                     struct load *load)
+{
+    bool drained = false, over = false;
+    load_compute(o->f, target, service, load);
+    for (uint16_t e = 0; e < o->f->entrance_count; e++) {
+        if (o->f->entrances[e].service != service) {
+            continue;
+        }
+        for (uint16_t c = 0; c < o->f->carrier_count; c++) {
+            drained = drained || o->drained[path_index(o->f, e, c)];
+        }
+        over = over || (!entrance_out(o, e) && !load_fits(o->f, load, e, 0, 0));
+    }
+    return drained && over;
+}
+
+/* --- Undo ---------------------------------------------------------------------------------------
+ */
+
+/* The plan has the value that is to be kept. */
+static bool stands(const struct plan *p, const struct change *ch)
+{
+    struct change back = *ch;
+    changes_invert(&back, 1);
+    return plan_has(p, &back);
+}
+
+uint32_t orders_undo(const struct outlook *o, uint32_t after, struct plan *to)
+{
+    uint32_t id = 0;
+    for (uint32_t i = 0; i < o->c->fixed_count; i++) {
+        const struct fixed *x = &o->c->fixed[i];
+        bool older = x->order > after && (id == 0 || x->order < id);
+        id = older && !stands(&o->c->plan, &x->change) ? x->order : id;
+    }
+    for (uint32_t i = 0; i < o->c->fixed_count && id != 0; i++) {
+        if (o->c->fixed[i].order == id) {
+            plan_put(to, &o->c->fixed[i].change);
+        }
+    }
+    return id;
+}
+
+bool orders_keep(const struct outlook *o, uint32_t i, struct plan *to)
+{
+    struct change value = plan_value(&o->c->plan, &o->c->fixed[i].change);
+    if (plan_has(to, &value)) {
+        return false;
+    }
+    plan_put(to, &value);
+    return true;
+}
