@@ -2,8 +2,6 @@
  */
 #include "core/orders.h"
 
-#include "base/bug.h"
-
 #include <string.h>
 
 /* --- Drains and pins ----------------------------------------------------------------------------
@@ -43,7 +41,7 @@ static void look_at_path(struct outlook *o, uint16_t e, uint16_t carrier)
 /* Entrances of the service over the carrier: somebody has to be left that can take what comes. */
 static void take_out(struct outlook *o, uint16_t service, uint16_t carrier)
 {
-    bool left = BUG(DRAIN_LAST);
+    bool left = false;
     for (uint16_t e = 0; e < o->f->entrance_count && !left; e++) {
         size_t n = path_index(o->f, e, carrier);
         left = o->f->entrances[e].service == service && o->usable[n] && !o->drained[n];

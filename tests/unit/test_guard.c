@@ -262,10 +262,10 @@ START_TEST(a_pin_stops)
     for (uint32_t i = 0; i < b.cases.count; i++) {
         b.cases.at[i].state = INCIDENT_RECOVERING;
     }
-    outlook_fill(&b.o, &b.cases);
     b.w->control.order_count = 1;
     b.w->control.orders[0].kind = ORDER_PIN;
     b.w->control.orders[0].subject = (struct subject){SUBJECT_IDC, 0, 0};
+    outlook_fill(&b.o, &b.cases);
     move(&b, WEB, 0, WEB_BEIJING, 2);
     expect_stopped(&b, DECIDE_RESTORE, GUARD_PIN);
     done(&b);
