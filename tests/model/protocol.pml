@@ -3,15 +3,12 @@
  * Every replica folds one log, so what a replica that folded p records knows is state p of that log; the
  * model keeps one state per position. Appends are delayed (a slot of the net), duplicated (copies) and lost.
  * A pause is a process that is not scheduled; a crash forgets everything but the journal (the position).
- * Defining NO_CLAIM_CHECK, NO_BASE_CHECK or FENCE_LAST removes one rule: spin then finds a violation. */
-/* Given by `check`: REPLICAS; PUSHERS, those of them that may push to the DNS server; POSITIONS, records
- * after which the log is full. */
+ * Each NO_..., and FENCE_LAST, removes one rule: spin then finds a violation. `check` gives REPLICAS; PUSHERS,
+ * those of them that may push to the DNS server; POSITIONS, records after which the log is full; YIELDS. */
 #define SLOTS  2 /* appends on their way at once */
 #define NOBODY 9
-
 mtype = { CLAIM, HEARTBEAT, DECIDE, OPERATOR };
-
-typedef record { mtype kind; byte who, epoch, names, base, generation, words, seq; byte copies };
+typedef record { mtype kind; byte who, epoch, names, base, generation, words, seq, copies; bool yield };
 record net[SLOTS];
 
 /* The state after the first p records; record 0 is GENESIS, which sets generation 1. */
@@ -22,7 +19,8 @@ typedef state {
     byte generation; /* of the plan */
     byte effective;  /* generation that may be acted on: a late decision waits for a later leader record */
     byte decisive;   /* position of the newest accepted CLAIM, OPERATOR or DECIDE */
-    byte words       /* operators' words heard so far */
+    byte words;      /* operators' words heard so far */
+    bool yields      /* the leader's newest HEARTBEAT: any claim may end its epoch */
 };
 state at[POSITIONS + 1];
 byte length = 1;
@@ -35,20 +33,20 @@ byte fence = 1, chunk0 = 1, chunk1 = 0;
 bool done = true;
 #define CHUNK1(g) ((g) - (g) % 2)
 
-byte crashes = 1, words = 1, giving_up = 1, duplicates = 1; /* how often at most */
+byte crashes = 1, words = 1, giving_up = 1, duplicates = 1, yields = YIELDS; /* how often at most */
 byte started; /* replicas are alike: they write for the first time in the order of their numbers */
 
 inline copy_state() {
     at[length + 1].epoch = at[length].epoch; at[length + 1].leader = at[length].leader;
     at[length + 1].newest = at[length].newest; at[length + 1].decisive = at[length].decisive;
     at[length + 1].generation = at[length].generation; at[length + 1].words = at[length].words;
-    at[length + 1].effective = at[length].effective
+    at[length + 1].effective = at[length].effective; at[length + 1].yields = at[length].yields
 }
 
 #ifdef NO_CLAIM_CHECK
 #define CLAIM_COUNTS(r) true
 #else
-#define CLAIM_COUNTS(r) (r.epoch == at[length].epoch && r.names == at[length].newest)
+#define CLAIM_COUNTS(r) (r.epoch == at[length].epoch && (r.names == at[length].newest || at[length].yields))
 #endif
 #define FROM_LEADER(r) (r.epoch == at[length].epoch && r.who == at[length].leader)
 #ifdef NO_BASE_CHECK
@@ -70,18 +68,16 @@ inline append(r) {
             leader_of[r.epoch + 1] = r.who;
             at[length + 1].epoch = r.epoch + 1;
             at[length + 1].leader = r.who;
-            at[length + 1].newest = length;
-            at[length + 1].decisive = length;
-            at[length + 1].effective = at[length].generation
+            at[length + 1].newest = length; at[length + 1].decisive = length;
+            at[length + 1].yields = false; at[length + 1].effective = at[length].generation
         :: r.kind == HEARTBEAT && FROM_LEADER(r) ->
-            at[length + 1].newest = length;
+            at[length + 1].newest = length; at[length + 1].yields = r.yield;
             at[length + 1].effective = at[length].generation
         :: r.kind == DECIDE && DECIDE_COUNTS(r) ->
             assert(r.generation == at[length].generation + 1); /* one decision per generation */
             assert(r.words == at[length].words); /* it was decided knowing every word before it */
             at[length + 1].generation = r.generation;
-            at[length + 1].newest = length;
-            at[length + 1].decisive = length;
+            at[length + 1].newest = length; at[length + 1].decisive = length;
             if
             :: at[length + 1].effective = r.generation         /* read in time */
             :: at[length + 1].effective = at[length].generation /* late: only what came before it */
@@ -98,7 +94,7 @@ inline append(r) {
 
 inline forget(i) { /* an empty slot is all zero: fewer states that differ in nothing */
     net[i].kind = 0; net[i].who = 0; net[i].epoch = 0; net[i].names = 0; net[i].base = 0;
-    net[i].generation = 0; net[i].words = 0; net[i].seq = 0; net[i].copies = 0
+    net[i].generation = 0; net[i].words = 0; net[i].seq = 0; net[i].copies = 0; net[i].yield = false
 }
 
 /* The network and Kafka: a waiting append arrives, once or twice, or (the log is full before) never. */
@@ -118,7 +114,7 @@ active proctype bus() {
     atomic { forget(0); forget(1) }
 }
 
-inline send(k) { /* into a free slot, if any; the record is what this replica knows at position p */
+inline send(k, y) { /* into a free slot, if any; the record is what this replica knows at position p */
     if
     :: net[0].copies == 0 -> slot = 0
     :: net[0].copies > 0 && net[1].copies == 0 -> slot = 1
@@ -126,7 +122,7 @@ inline send(k) { /* into a free slot, if any; the record is what this replica kn
     seq++;
     net[slot].kind = k; net[slot].who = me; net[slot].seq = seq; net[slot].base = p;
     net[slot].epoch = at[p].epoch; net[slot].names = at[p].newest;
-    net[slot].generation = at[p].generation + 1; net[slot].words = at[p].words;
+    net[slot].generation = at[p].generation + 1; net[slot].words = at[p].words; net[slot].yield = y;
     if
     :: net[slot].copies = 1
     :: duplicates > 0 -> duplicates--; net[slot].copies = 2
@@ -138,11 +134,16 @@ inline send(k) { /* into a free slot, if any; the record is what this replica kn
 
 #define MAY_SEND \
     (length < POSITIONS && !in_flight && me <= started && (net[0].copies == 0 || net[1].copies == 0))
-#define G         at[p].effective
+#define G at[p].effective
 #ifdef FENCE_LAST
 #define FENCE_EXPECTED read
 #else
 #define FENCE_EXPECTED g
+#endif
+#ifdef NO_RETRY
+#define BEGUN false /* what was begun and broke off is not begun again */
+#else
+#define BEGUN (fence == G && !done)
 #endif
 
 proctype replica(byte me) {
@@ -152,14 +153,15 @@ proctype replica(byte me) {
     bool diff;
     do
     :: atomic { p < length -> p++; if :: seq <= highest[me] -> in_flight = false :: else fi }
-    :: atomic { MAY_SEND && at[p].leader != me -> send(CLAIM) }
-    :: atomic { MAY_SEND && at[p].leader == me -> send(DECIDE) }
-    :: atomic { MAY_SEND && at[p].leader == me -> send(HEARTBEAT) }
-    :: atomic { words > 0 && MAY_SEND -> words--; send(OPERATOR) }
+    :: atomic { MAY_SEND && at[p].leader != me -> send(CLAIM, false) }
+    :: atomic { MAY_SEND && at[p].leader == me && !at[p].yields -> send(DECIDE, false) }
+    :: atomic { MAY_SEND && at[p].leader == me -> send(HEARTBEAT, false) }
+    :: atomic { yields > 0 && MAY_SEND && at[p].leader == me -> yields--; send(HEARTBEAT, true) }
+    :: atomic { words > 0 && MAY_SEND -> words--; send(OPERATOR, false) }
     :: atomic { giving_up > 0 && in_flight -> giving_up--; in_flight = false } /* two leases passed */
     :: atomic { crashes > 0 -> crashes--; in_flight = false; phase = 0; g = 0; read = 0; diff = false }
     /* Anyone may push what is effective for it: a leader, one that was, or the IDC's own replica. */
-    :: atomic { me < PUSHERS && phase == 0 && (fence < G || (fence == G && !done)) ->
+    :: atomic { me < PUSHERS && phase == 0 && (fence < G || BEGUN) ->
         g = G; read = fence; diff = (done && fence + 1 == G); phase = 1 }
     :: atomic { phase == 1 ->
         if
