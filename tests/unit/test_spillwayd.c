@@ -436,6 +436,65 @@ START_TEST(a_successor_is_adopted_while_running)
 }
 END_TEST
 
+/* One link more, at the front: every index moves. */
+static void grow_fleet(void)
+{
+    struct fleet *f = stage.fleet;
+    static struct link links[FLEET_MAX_LINKS];
+    ck_assert_uint_lt(f->link_count, FLEET_MAX_LINKS);
+    memcpy(&links[1], f->links, f->link_count * sizeof *links);
+    links[0] = links[1];
+    strcpy(links[0].name, "another");
+    for (int end = 0; end < 2; end++) {
+        strcpy(links[0].end[end].interface, "another0");
+    }
+    f->links = links;
+    f->link_count++;
+    for (uint16_t i = 0; i < f->conduit_count; i++) {
+        for (uint16_t n = 0; n < f->conduits[i].link_count; n++) {
+            f->conduits[i].links[n]++;
+        }
+    }
+}
+
+/* Everything that is made from the fleet is made anew when another one is folded, and what this
+ * host knows of a link follows its name. */
+START_TEST(another_fleet_is_equipped_while_running)
+{
+    uint16_t idc;
+    stage_genesis(&stage, 1, 0, 1);
+    stage_start(&stage, 0);
+    stage_start(&stage, 1);
+    (void)stage_await_leader(&stage);
+    stage_await_text(&stage, 0, "fleet", "three-idc");
+    json_t *status = stage_status(&stage, 0);
+    size_t ends = json_array_size(json_object_get(status, "links"));
+    json_decref(status);
+    int fd = stage_connect(&stage, 0, "probe");
+    ck_assert_int_eq(read_frame(fd, &idc), LOCAL_FLEET);
+    send_edge(fd, true, 1000);
+    stage_await_number(&stage, 0, "links.0.number", 1);
+    lose_broker();
+    stage_broker(&stage);
+    grow_fleet();
+    stage_genesis(&stage, 3, 1, 2);
+    stage_await_number(&stage, 0, "era", 2);
+    ck_assert_int_eq(read_frame(fd, &idc), LOCAL_FLEET);
+    close(fd);
+    stage_await_text(&stage, 0, "links.0.link", "another");
+    status = stage_status(&stage, 0);
+    json_t *links = json_object_get(status, "links");
+    ck_assert_uint_eq(json_array_size(links), ends + 1);
+    for (size_t i = 0; i < 2; i++) {
+        json_t *number = json_object_get(json_array_get(links, i), "number");
+        ck_assert_int_eq(json_integer_value(number), (json_int_t)i);
+    }
+    json_decref(status);
+    (void)stage_await_leader(&stage);
+    stage_await_text(&stage, 0, "actuators.3.text", "ok"); /* features: acted on again */
+}
+END_TEST
+
 /* One stray record of another log makes a daemon look at the first record again, and go on. */
 START_TEST(a_record_of_another_log_strays_into_ours)
 {
@@ -670,6 +729,7 @@ static Suite *spillwayd_suite(void)
     tcase_set_timeout(other, 180);
     tcase_add_checked_fixture(other, setup, teardown);
     tcase_add_test(other, a_successor_is_adopted_while_running);
+    tcase_add_test(other, another_fleet_is_equipped_while_running);
     tcase_add_test(other, a_record_of_another_log_strays_into_ours);
     tcase_add_test(other, a_journal_that_is_bound_and_empty_follows_its_log);
     suite_add_tcase(s, other);
