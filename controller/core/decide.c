@@ -374,6 +374,8 @@ static int propose_return(struct work *w)
         return OK;
     }
     plan_copy(&w->to, &w->o.c->plan);
+    w->guards.count = 0; /* what was refused above is told now */
+    guard_check(&w->o, DECIDE_NOTE, &w->planner.load, &w->to, &w->guards);
     return OK;
 }
 
@@ -453,6 +455,8 @@ static int write_decision(struct work *w, const struct evidence *evidence,
     d.drill = w->drill;
     bool closes = d.change_count == 0 && w->order != 0;
     if (d.change_count == 0 && d.incident_count == 0 && !closes && d.drill.state == DRILL_NEVER) {
+        d.guards = w->guards.at; /* why nothing is done, for those who ask */
+        d.guard_count = w->guards.count;
         *ret_decide = d;
         return OK;
     }

@@ -12,7 +12,8 @@ size_t decide_arena_size(const struct fleet *f);
  * fence has generation 1 and the digest set, era and log id zero. */
 int plan_initial(const struct fleet *f, struct arena *a, struct plan *ret_plan) MUST_CHECK;
 
-/* The next decision, or purpose 0 in *ret_decide when there is nothing to decide. Its arrays live
+/* The next decision, or purpose 0 in *ret_decide, with what the guards said, when there is nothing
+ * to decide. Its arrays live
  * in the arena, which is reset by the caller between calls. *ret_next_us: in how long, without new
  * evidence or records, there may be something to decide (INT64_MAX: never). */
 int decide(const struct control *c, const struct evidence *evidence, const struct diagnosis *d,

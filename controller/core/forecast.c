@@ -30,6 +30,8 @@ struct forecast {
     size_t room_size;
     uint64_t sequence;
     int64_t offset;
+    uint32_t guard_count;
+    struct guard_result guards[RECORD_MAX_GUARDS];
     uint32_t count;
     struct forecast_step steps[FORECAST_MAX_STEPS];
 };
@@ -237,16 +239,21 @@ static void look(struct forecast *fc, int64_t passed_us)
 /* --- Time ---------------------------------------------------------------------------------------
  */
 
-static int fold(struct forecast *fc, struct record *r)
+static int fold_as(struct forecast *fc, struct record *r, enum fold_void *ret_why)
 {
     struct arena none = {0};
-    enum fold_void why = FOLD_ACCEPTED;
     r->log_id = fc->control.log_id;
     r->epoch = fc->control.epoch;
     r->base = fc->control.applied;
     bool leads = r->kind == RECORD_DECIDE;
     r->log_time = leads ? fc->now : fc->control.log_time; /* others know only what they folded */
-    int status = fold_apply(&fc->control, &none, r, ++fc->offset, &why);
+    return fold_apply(&fc->control, &none, r, ++fc->offset, ret_why);
+}
+
+static int fold(struct forecast *fc, struct record *r)
+{
+    enum fold_void why = FOLD_ACCEPTED;
+    int status = fold_as(fc, r, &why);
     return status == OK && why != FOLD_ACCEPTED ? ERR_GUARD : status;
 }
 
@@ -334,6 +341,10 @@ static int decide_once(struct forecast *fc, int64_t passed_us, bool *ret_decided
     int status =
         decide(&fc->control, fc->evidence, &fc->diagnosis, fc->now, &room, &r.decide, ret_next_us);
     *ret_decided = status == OK && r.decide.purpose != 0;
+    if (status == OK) {
+        fc->guard_count = r.decide.guard_count;
+        memcpy(fc->guards, r.decide.guards, r.decide.guard_count * sizeof *fc->guards);
+    }
     if (!*ret_decided) {
         return status;
     }
@@ -360,25 +371,39 @@ int forecast_run(struct forecast *fc, int64_t quiet_us, int64_t limit_us)
     return status;
 }
 
+int forecast_command(struct forecast *fc, const struct operator_record *command,
+                     enum fold_void *ret_why)
+{
+    struct record r;
+    uint16_t by = fold_replica(fc->control.fleet, fc->control.leader.replica);
+    if (by == FLEET_NONE) {
+        return ERR_UNAVAILABLE;
+    }
+    memset(&r, 0, sizeof r);
+    r.kind = RECORD_OPERATOR;
+    r.writer = replica(fc, by);
+    r.operator= * command;
+    /* No request of the world: each command of a forecast has an id of its own. */
+    memset(r.operator.request.bytes, 0xff, sizeof r.operator.request.bytes);
+    memcpy(r.operator.request.bytes, &r.writer.sequence, sizeof r.writer.sequence);
+    return fold_as(fc, &r, ret_why);
+}
+
 int forecast_approve(struct forecast *fc)
 {
     int status = OK;
-    uint16_t by = fold_replica(fc->control.fleet, fc->control.leader.replica);
     for (uint32_t i = 0; i < fc->control.incident_count && status == OK; i++) {
         const struct incident *at = &fc->control.incidents[i];
-        if (!at->needs_approval || at->approved || by == FLEET_NONE) {
+        struct operator_record approve;
+        enum fold_void why = FOLD_ACCEPTED;
+        if (!at->needs_approval || at->approved) {
             continue;
         }
-        struct record r;
-        memset(&r, 0, sizeof r);
-        r.kind = RECORD_OPERATOR;
-        r.writer = replica(fc, by);
-        r.operator.command = OPERATOR_APPROVE;
-        r.operator.argument = at->id;
-        memset(r.operator.request.bytes, (int)(at->id & 0xff), sizeof r.operator.request.bytes);
-        memcpy(r.operator.identity, "forecast", 9);
-        memcpy(r.operator.reason, "forecast", 9);
-        status = fold(fc, &r);
+        memset(&approve, 0, sizeof approve);
+        approve.command = OPERATOR_APPROVE;
+        approve.argument = at->id;
+        status = forecast_command(fc, &approve, &why);
+        status = status == OK && why != FOLD_ACCEPTED ? ERR_GUARD : status;
     }
     return status;
 }
@@ -392,4 +417,10 @@ const struct forecast_step *forecast_steps(const struct forecast *fc, uint32_t *
 {
     *ret_count = fc->count;
     return fc->steps;
+}
+
+const struct guard_result *forecast_guards(const struct forecast *fc, uint32_t *ret_count)
+{
+    *ret_count = fc->guard_count;
+    return fc->guards;
 }

@@ -9,6 +9,7 @@
 #define SPILLWAY_CORE_FORECAST_H
 
 #include "core/diagnose.h"
+#include "fold/fold.h"
 #include "model/drill.h"
 
 enum { FORECAST_MAX_STEPS = 64 }; /* kept; more are counted */
@@ -36,6 +37,9 @@ int forecast_new(const struct control *c, const struct evidence *evidence, struc
                  struct arena *a, struct forecast **ret_forecast) MUST_CHECK;
 /* The fault begins at the forecast's present time; NULL: it ends. */
 void forecast_strike(struct forecast *fc, const struct forecast_fault *fault);
+/* A person's command; what the fold says of it. */
+int forecast_command(struct forecast *fc, const struct operator_record *command,
+                     enum fold_void *ret_why) MUST_CHECK;
 /* A person's word on every incident that waits for one. */
 int forecast_approve(struct forecast *fc) MUST_CHECK;
 /* Lets time pass until nothing was decided for quiet_us, at most limit_us. */
@@ -43,6 +47,8 @@ int forecast_run(struct forecast *fc, int64_t quiet_us, int64_t limit_us) MUST_C
 
 /* The control state as it would be now; its plan is what would be in force. */
 const struct control *forecast_control(const struct forecast *fc);
+/* What the guards held back at the newest look; *ret_count results, those that passed too. */
+const struct guard_result *forecast_guards(const struct forecast *fc, uint32_t *ret_count);
 /* The decisions so far; *ret_count of them, of which at most FORECAST_MAX_STEPS are kept. */
 const struct forecast_step *forecast_steps(const struct forecast *fc, uint32_t *ret_count);
 

@@ -134,7 +134,8 @@ static void check_answer(struct check_run *g, uint16_t s, uint16_t v)
     }
 }
 
-/* What stays on a dead entrance, and why: nothing else is usable, or its service is stateful. */
+/* What stays on a dead or drained entrance, and why: nothing else is usable, its service is
+ * stateful, a person pinned it. */
 static void tell_what_stays(struct check_run *g, uint16_t s, uint16_t v)
 {
     const struct fleet *f = g->o->f;
@@ -142,6 +143,9 @@ static void tell_what_stays(struct check_run *g, uint16_t s, uint16_t v)
     for (uint8_t i = 0; i < a->count; i++) {
         uint16_t e = a->slots[i].entrance;
         size_t path = e == FLEET_NONE ? 0 : path_index(f, e, f->views[v].carrier);
+        if (e != FLEET_NONE && g->o->stays[path] != 0) {
+            tell(g, (enum guard)g->o->stays[path], false, place_of(f, e));
+        }
         if (e == FLEET_NONE || !g->o->out[path]) {
             continue;
         }

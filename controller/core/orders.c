@@ -27,14 +27,32 @@ static bool is_drained(const struct control *c, uint16_t e, uint16_t carrier)
     return drained;
 }
 
+/* A drain is on it, which may name it or not (law 12). */
+static bool is_covered(const struct control *c, uint16_t e, uint16_t carrier)
+{
+    bool covered = false;
+    for (uint32_t i = 0; i < c->order_count; i++) {
+        const struct order *at = &c->orders[i];
+        covered = covered || (at->kind == ORDER_DRAIN && !at->ended &&
+                              subject_covers(c->fleet, &at->subject, e, carrier));
+    }
+    return covered;
+}
+
 static void look_at_path(struct outlook *o, uint16_t e, uint16_t carrier)
 {
     size_t n = path_index(o->f, e, carrier);
+    bool moves = is_drained(o->c, e, carrier);
     o->pinned[n] = is_pinned(o->c, e, carrier);
-    o->drained[n] =
-        !o->pinned[n] && !o->refused[o->f->entrances[e].service] && is_drained(o->c, e, carrier);
     if (o->pinned[n]) {
         o->dead[n] = o->out[n] = o->usable[n] = o->settled[n] = false;
+        o->stays[n] = moves ? GUARD_PIN : 0;
+    } else if (moves && o->refused[o->f->entrances[e].service]) {
+        o->stays[n] = GUARD_CAPACITY;
+    } else if (moves) {
+        o->drained[n] = true;
+    } else if (is_covered(o->c, e, carrier)) {
+        o->stays[n] = GUARD_STATEFUL;
     }
 }
 
@@ -52,6 +70,7 @@ static void take_out(struct outlook *o, uint16_t service, uint16_t carrier)
             continue;
         }
         o->drained[n] = left;
+        o->stays[n] = left ? 0 : GUARD_LAST_IDC;
         o->out[n] = o->out[n] || left;
         o->usable[n] = o->usable[n] && !left;
         o->settled[n] = o->settled[n] && !left;
@@ -62,6 +81,7 @@ void orders_look(struct outlook *o)
 {
     memset(o->drained, 0, path_count(o->f) * sizeof *o->drained);
     memset(o->pinned, 0, path_count(o->f) * sizeof *o->pinned);
+    memset(o->stays, 0, path_count(o->f) * sizeof *o->stays);
     if (o->c->order_count == 0) {
         return;
     }

@@ -9,8 +9,8 @@
 
 size_t outlook_arena_size(const struct fleet *f)
 {
-    return 7 * path_count(f) + (size_t)2 * f->link_count + f->idc_count + f->service_count +
-           (size_t)11 * 16;
+    return 8 * path_count(f) + (size_t)2 * f->link_count + f->idc_count + f->service_count +
+           (size_t)12 * 16;
 }
 
 int outlook_new(const struct control *c, const struct diagnosis *d, struct logtime now,
@@ -25,13 +25,14 @@ int outlook_new(const struct control *c, const struct diagnosis *d, struct logti
     o.good = ARENA_NEW(a, bool, path_count(f));
     o.drained = ARENA_NEW(a, bool, path_count(f));
     o.pinned = ARENA_NEW(a, bool, path_count(f));
+    o.stays = ARENA_NEW(a, uint8_t, path_count(f));
     o.refused = ARENA_NEW(a, bool, f->service_count);
     o.link_out = ARENA_NEW(a, bool, f->link_count);
     o.release = ARENA_NEW(a, bool, f->link_count);
     o.over_budget = ARENA_NEW(a, bool, f->idc_count);
     if (o.dead == NULL || o.out == NULL || o.usable == NULL || o.settled == NULL ||
-        o.good == NULL || o.drained == NULL || o.pinned == NULL || o.refused == NULL ||
-        o.link_out == NULL || o.release == NULL || o.over_budget == NULL) {
+        o.good == NULL || o.drained == NULL || o.pinned == NULL || o.stays == NULL ||
+        o.refused == NULL || o.link_out == NULL || o.release == NULL || o.over_budget == NULL) {
         return ERR_FULL;
     }
     *ret_o = o;

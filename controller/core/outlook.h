@@ -24,6 +24,7 @@ struct outlook {
     bool *good;     /* [path_index()] positively seen good, whatever incidents and orders say */
     bool *drained;  /* [path_index()] out by a person's order: its slots move by a planned shift */
     bool *pinned;   /* [path_index()] by a person's order its slots neither leave nor come */
+    uint8_t *stays; /* [path_index()] the guard that keeps a drain from moving it; 0: none does */
     bool *refused;  /* [service] its drains are not carried out: others lack the capacity */
     bool *link_out; /* [link] does not carry in the plan */
     bool *release;  /* [link] has held long enough: its downs are released */

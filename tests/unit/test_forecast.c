@@ -141,6 +141,51 @@ START_TEST(nothing_is_shared_with_what_it_was_made_of)
 }
 END_TEST
 
+static bool held_back_by(const struct forecast *fc, enum guard guard)
+{
+    uint32_t n;
+    const struct guard_result *g = forecast_guards(fc, &n);
+    bool found = false;
+    for (uint32_t i = 0; i < n; i++) {
+        found = found || (g[i].guard == guard && !g[i].passed);
+    }
+    return found;
+}
+
+START_TEST(an_order_leads_where_its_forecast_says)
+{
+    struct world *w = three();
+    struct operator_record drain = {.command = OPERATOR_DRAIN, .subject = {SUBJECT_IDC, 0, 0}};
+    enum fold_void why = FOLD_VERSION;
+    void *memory;
+    struct forecast *fc = forecast_of(w, &memory);
+    ck_assert_int_eq(forecast_command(fc, &drain, &why), OK);
+    ck_assert_int_eq(why, FOLD_ACCEPTED);
+    ck_assert_int_eq(forecast_run(fc, QUIET_US, LIMIT_US), OK);
+    ck_assert(held_back_by(fc, GUARD_STATEFUL)); /* the ledger was not named */
+    ck_assert_int_eq(world_command(w, &drain), FOLD_ACCEPTED);
+    world_run(w, LIMIT_US, 100 * US_PER_MS, 20);
+    same_plan(w, fc);
+    free(memory);
+    for (uint16_t x = 1; x < 3; x++) { /* and then the others: the last one stays */
+        fc = forecast_of(w, &memory);
+        drain.subject.a = x;
+        ck_assert_int_eq(forecast_command(fc, &drain, &why), OK);
+        ck_assert_int_eq(forecast_run(fc, QUIET_US, LIMIT_US), OK);
+        ck_assert_int_eq(held_back_by(fc, GUARD_LAST_IDC), x == 2);
+        ck_assert_int_eq(world_command(w, &drain), FOLD_ACCEPTED);
+        world_run(w, LIMIT_US, 100 * US_PER_MS, 20);
+        free(memory);
+    }
+    drain.subject.a = 9;
+    fc = forecast_of(w, &memory);
+    ck_assert_int_eq(forecast_command(fc, &drain, &why), OK);
+    ck_assert_int_eq(why, FOLD_REQUEST_REFUSED);
+    free(memory);
+    world_free(w);
+}
+END_TEST
+
 START_TEST(nobody_leads_nothing_is_foretold)
 {
     struct world *w = three();
@@ -167,6 +212,7 @@ int main(void)
                         3);
     tcase_add_loop_test(tc, a_cut_fibre_moves_routes_and_nothing_else, 0, 3);
     tcase_add_test(tc, nothing_is_shared_with_what_it_was_made_of);
+    tcase_add_test(tc, an_order_leads_where_its_forecast_says);
     tcase_add_test(tc, nobody_leads_nothing_is_foretold);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
