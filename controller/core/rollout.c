@@ -25,14 +25,24 @@ static bool shed_first(const struct outlook *o, const struct rollout_way *way, s
     return any;
 }
 
-/* A demotion that a shift waits for is in force at every IDC that is seen good. */
+/* Something above core is not served there by the plan in force. */
+static bool is_shed(const struct outlook *o, uint16_t region)
+{
+    bool shed = false;
+    for (uint16_t s = 0; s < o->f->service_count; s++) {
+        shed =
+            shed || *plan_tier_limit(&o->c->plan, region, s) < service_top_tier(&o->f->services[s]);
+    }
+    return shed;
+}
+
+/* What the plan in force demotes is demoted at every IDC that is seen good: whatever it was demoted
+ * for, and whatever came after it. */
 static bool demotion_verified(const struct outlook *o)
 {
-    if (o->c->plan_purpose != DECIDE_SHED || BUG(SHIFT_UNVERIFIED)) {
-        return true;
-    }
-    for (uint16_t x = 0; x < o->f->idc_count; x++) {
-        bool counts = !o->f->idcs[x].vantage && o->d->idcs[x].health == HEALTH_UP;
+    for (uint16_t x = 0; x < o->f->idc_count && !BUG(SHIFT_UNVERIFIED); x++) {
+        bool counts = !o->f->idcs[x].vantage && o->d->idcs[x].health == HEALTH_UP &&
+                      is_shed(o, o->f->idcs[x].region);
         if (counts && o->c->features[x].generation < o->c->plan.fence.generation) {
             return false;
         }

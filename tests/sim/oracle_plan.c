@@ -158,7 +158,7 @@ static void check_receiver(struct sim *s, uint16_t node, uint64_t g, uint16_t se
         since_us < s->fleet->policy.rescue_bound_us) {
         sim_fail(s, "law 6: node %u pushes rescue %llu after %lld ms and before IDC %u demoted",
                  node, (unsigned long long)g, (long long)since_us / US_PER_MS, idc);
-    } else if (moves->purpose == DECIDE_RESTORE) {
+    } else if (moves->purpose == DECIDE_RESTORE || moves->purpose == DECIDE_SHIFT) {
         sim_fail(s, "law 6: node %u pushes shift %llu to IDC %u, which has not demoted %llu", node,
                  (unsigned long long)g, idc, (unsigned long long)demotion);
     }
