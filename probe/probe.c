@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 enum {
-    EVENTS_MAX = 8,
+    EVENTS_MAX = 8, /* at least as many as there are sources */
     FLUSH_MS = 1000,
     LATE_LOGGED_US = 50 * 1000,
     STOOD_STILL_US = 1000 * 1000, /* later than this, we were not there */
@@ -25,7 +25,7 @@ enum {
 #define REFRESH_US   (1 * US_PER_SEC)
 
 /* What the descriptors behind the one of the probe are. */
-enum source { SOURCE_ALARM, SOURCE_LINKS, SOURCE_TARGETS, SOURCE_LOCAL, SOURCE_BUS };
+enum source { SOURCE_ALARM, SOURCE_LINKS, SOURCE_TARGETS, SOURCE_LOADS, SOURCE_LOCAL, SOURCE_BUS };
 
 struct probe {
     const struct probe_settings *settings;
@@ -108,6 +108,17 @@ static void on_target(void *context, uint32_t i, enum health before)
               LOG_INT("took_us", o.rtt_us));
 }
 
+static void on_load(void *context, uint32_t i, bool known)
+{
+    struct probe *p = context;
+    if (known)
+        log_event(p->log, LOG_INFO, LOG_CODE("load-known"),
+                  LOG_STR("service", loads_name(p->world->loads, i)));
+    else
+        log_event(p->log, LOG_WARNING, LOG_CODE("load-unknown"),
+                  LOG_STR("service", loads_name(p->world->loads, i)));
+}
+
 /* Begins to watch by the fleet in this frame; the present world goes on when it is refused. */
 static int adopt(struct probe *p, const uint8_t *frame, size_t size, bool reread_keys)
 {
@@ -129,6 +140,7 @@ static int adopt(struct probe *p, const uint8_t *frame, size_t size, bool reread
         .lateness = &p->lateness,
         .link_changed = on_link,
         .target_changed = on_target,
+        .load_changed = on_load,
         .context = p,
     };
     struct mono now = clock_mono();
@@ -148,6 +160,7 @@ static int adopt(struct probe *p, const uint8_t *frame, size_t size, bool reread
     p->frame_size = used;
     watch(p, links_fd(fresh->links), SOURCE_LINKS);
     watch(p, targets_fd(fresh->targets), SOURCE_TARGETS);
+    watch(p, loads_fd(fresh->loads), SOURCE_LOADS);
     p->stamp = ticker_start(now, fresh->fleet.policy.probe_interval_us);
     p->report = report_schedule_start(now, fresh->fleet.policy.report_interval_us);
     log_event(p->log, LOG_INFO, LOG_CODE("fleet-adopted"), LOG_STR("fleet", fresh->fleet.name),
@@ -314,6 +327,8 @@ void probe_events(struct probe *p)
         links_events(p->world->links);
     if (ready[SOURCE_TARGETS])
         targets_events(p->world->targets);
+    if (ready[SOURCE_LOADS])
+        loads_events(p->world->loads);
     if (ready[SOURCE_LOCAL])
         local_readable(p->local);
     if (ready[SOURCE_BUS])
@@ -368,6 +383,7 @@ static void turn_world(struct probe *p, struct mono now)
     else if (links_due(p->world->links, &due) && due.us <= now.us)
         links_judge(p->world->links, now);
     targets_turn(p->world->targets, now);
+    loads_turn(p->world->loads, now);
     if (now.us >= p->refresh.us) {
         p->refresh = mono_add(now, REFRESH_US);
         links_refresh(p->world->links);
@@ -389,7 +405,7 @@ static struct mono earlier(struct mono a, struct mono b)
 
 static struct mono next_due(const struct probe *p)
 {
-    struct mono due = p->pump, judge;
+    struct mono due = p->pump, judge, load;
     if (local_fd(p->local) < 0)
         due = earlier(due, p->reconnect);
     if (p->world == NULL)
@@ -398,6 +414,8 @@ static struct mono next_due(const struct probe *p)
     due = earlier(due, earlier(targets_due(p->world->targets), p->refresh));
     if (links_due(p->world->links, &judge))
         due = earlier(due, judge);
+    if (loads_due(p->world->loads, &load))
+        due = earlier(due, load);
     return due;
 }
 

@@ -128,6 +128,10 @@ void reporter_send(struct reporter *r, struct world *w, int64_t lateness_us, str
         .lateness_us = lateness_us,
         .count = w->count,
         .observations = w->observed,
+        .load_count = loads_count(w->loads),
+        .view_count = loads_count(w->loads) > 0 ? w->fleet.view_count : 0,
+        .loads = w->loads_observed,
+        .load_views = w->load_views,
     };
     const struct report_key key = {r->key.id, r->key.bytes, r->key.size};
     size_t size = 0;

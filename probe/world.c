@@ -54,6 +54,14 @@ static int list_targets(struct world *w)
     return OK;
 }
 
+static int load_room(struct world *w)
+{
+    size_t count = loads_count(w->loads);
+    w->loads_observed = calloc(count + 1, sizeof(*w->loads_observed));
+    w->load_views = calloc(count * w->fleet.view_count + 1, sizeof(*w->load_views));
+    return w->loads_observed == NULL || w->load_views == NULL ? ERR_MEMORY : OK;
+}
+
 static int uplink(void *context, uint16_t carrier, const char **ret_interface)
 {
     const struct world *w = context;
@@ -82,7 +90,12 @@ static int start_watching(struct world *w, const struct world_config *config, st
         .uplink = uplink,
         .uplink_context = w,
     };
-    int status = targets_new(&targets, old != NULL ? old->targets : NULL, now, &w->targets);
+    int status =
+        loads_new(&w->fleet, w->idc, config->load_changed, config->context, now, &w->loads);
+    if (status == OK)
+        status = load_room(w);
+    if (status == OK)
+        status = targets_new(&targets, old != NULL ? old->targets : NULL, now, &w->targets);
     /* Last, because it takes the old one's sockets. */
     if (status == OK)
         status = links_new(&links, old != NULL ? old->links : NULL, reread_keys, now, &w->links);
@@ -128,8 +141,11 @@ void world_free(struct world *w)
         return;
     links_free(w->links);
     targets_free(w->targets);
+    loads_free(w->loads);
     free(w->list);
     free(w->observed);
+    free(w->loads_observed);
+    free(w->load_views);
     free(w->memory);
     free(w);
 }
@@ -140,4 +156,5 @@ void world_observe(struct world *w, struct mono now)
         links_observe(w->links, i, now, &w->observed[i]);
     for (uint32_t i = w->link_count; i < w->count; i++)
         targets_observe(w->targets, i - w->link_count, now, &w->observed[i]);
+    loads_observe(w->loads, now, w->loads_observed, w->load_views);
 }

@@ -25,6 +25,12 @@ struct check_way {
     struct mono since; /* connections from before it are of another way */
 };
 
+/* Where an HTTP answer's body is kept. */
+struct check_body {
+    char *room;
+    size_t max, size; /* bytes; a larger body makes the check fail */
+};
+
 /* Strings are borrowed for the call that begins the check. */
 struct check_request {
     enum check_kind kind;
@@ -34,6 +40,7 @@ struct check_request {
     const char *host;       /* HTTP(S): Host and TLS server name; "": the address */
     uint16_t expect_status; /* HTTP(S): 0 for any 2xx */
     struct check_way way;
+    struct check_body *body; /* HTTP(S): borrowed until the check ends; NULL: thrown away */
 };
 
 /* The check in this slot of the caller's ended. A begin may call it for other slots than its own, a

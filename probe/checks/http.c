@@ -25,6 +25,7 @@ struct http_check {
     uint32_t slot;
     uint16_t expect_status;
     uint64_t body_bytes;
+    struct check_body *body; /* NULL: thrown away */
     struct http_check *next; /* in the list of the idle ones */
 };
 
@@ -119,10 +120,17 @@ bool http_checks_due(const struct http_checks *h, struct mono *ret_due)
 
 static size_t on_body(char *data, size_t size, size_t count, void *context)
 {
-    (void)data;
     struct http_check *check = context;
-    check->body_bytes += size * count;
-    return check->body_bytes <= HTTP_BODY_MAX ? size * count : 0;
+    struct check_body *body = check->body;
+    size_t n = size * count;
+    check->body_bytes += n;
+    if (check->body_bytes > (body != NULL ? body->max : HTTP_BODY_MAX))
+        return 0;
+    if (body != NULL) {
+        memcpy(body->room + body->size, data, n);
+        body->size += n;
+    }
+    return n;
 }
 
 /* Where the request goes: the URL carries the name, connect_to the address. */
@@ -223,6 +231,9 @@ int http_check_begin(struct http_checks *h, const struct check_request *r, uint3
     check->slot = slot;
     check->expect_status = r->expect_status;
     check->body_bytes = 0;
+    check->body = r->body;
+    if (r->body != NULL)
+        r->body->size = 0;
     /* The request starts from http_checks_events, which on_timer asks for. */
     if (!set_way(check, &r->way, clock_mono()) || !set_target(check, r) ||
         curl_multi_add_handle(h->multi, check->easy) != CURLM_OK) {
