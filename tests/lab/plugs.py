@@ -27,6 +27,7 @@ class Plugs:
         self.lab, self.fleet, self.seen = lab, lab.fleet, Seen(lab)
         self.policy = lab.fleet.policy_s
         self.count, self.failed = 0, 0
+        self.cuts = {l["name"]: 0 for l in lab.fleet.spans()}
 
     # Verdicts.
 
@@ -68,6 +69,13 @@ class Plugs:
 
     # Words for what stands where.
 
+    def fibre(self, idc=None):
+        """The next fibre to cut (of an IDC): the one cut least so far, since what flaps comes home much later."""
+        at = [l for l in self.fleet.spans() if idc is None or idc in [e["idc"] for e in l["ends"]]]
+        link = min(at, key=lambda l: self.cuts[l["name"]])
+        self.cuts[link["name"]] += 1
+        return link
+
     def home_of(self, link):
         """Both ends' routes to each other, as they are now."""
         a, b = (e["idc"] for e in link["ends"])
@@ -99,7 +107,7 @@ class Plugs:
     # The plugs.
 
     def bus(self):
-        link = self.fleet.spans()[0]
+        link = self.fibre()
         home = self.home_of(link)
         since = self.fault("bus-away")
         self.stays("the bus is away: nothing moves", since, 5)
@@ -113,7 +121,7 @@ class Plugs:
     def bus_of(self, idc):
         leads = self.lab.spillway.leader() == idc
         whose = f"{idc} {'(which leads) ' if leads else ''}has no bus"
-        link = next(l for l in self.fleet.spans() if idc in [e["idc"] for e in l["ends"]])
+        link = self.fibre(idc)
         home = self.home_of(link)
         since = self.fault("bus-away", idc)
         self.happens(f"{whose}: its probe falls silent to the one that leads", lambda: self.silent(idc), 15)
@@ -136,7 +144,7 @@ class Plugs:
         self.never_lost(since)
 
     def oneway(self):
-        link = self.fleet.spans()[0]
+        link = self.fibre()
         deaf, home = link["ends"][0]["idc"], self.home_of(link)
         since = self.fault("oneway", link["name"], deaf)
         self.moves_away(f"{link['name']} loses only what goes to {deaf}", home)
@@ -147,7 +155,7 @@ class Plugs:
         self.never_lost(since)
 
     def carrier(self):
-        link = self.fleet.spans()[0]
+        link = self.fibre()
         end = link["ends"][1]
         dark, home = end["idc"], self.home_of(link)
         since = self.fault("carrier", link["name"], dark)
