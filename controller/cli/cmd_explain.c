@@ -99,18 +99,25 @@ static int explain_newest(const struct cli *c, const struct host *h, json_t *lis
     return explain_record(c, h, chosen, list);
 }
 
-static bool mentions(const struct host_record *r, uint32_t incident)
+/* The incident as the decision left it; NULL when it did not touch it. */
+static const struct incident *decided(const struct host_record *r, uint32_t incident)
 {
     if (r->record.kind == RECORD_DECIDE) {
         for (uint32_t i = 0; i < r->record.decide.incident_count; i++) {
             if (r->record.decide.incidents[i].id == incident) {
-                return true;
+                return &r->record.decide.incidents[i];
             }
         }
     }
-    return r->record.kind == RECORD_OPERATOR &&
-           r->record.operator.command == OPERATOR_APPROVE && r->record.operator.argument ==
-           incident;
+    return NULL;
+}
+
+static bool mentions(const struct host_record *r, uint32_t incident)
+{
+    return decided(r, incident) != NULL ||
+           (r->record.kind == RECORD_OPERATOR &&
+            r->record.operator.command == OPERATOR_APPROVE && r->record.operator.argument ==
+            incident);
 }
 
 static int explain_incident_story(const struct cli *c, const struct host *h, uint32_t id,
@@ -119,6 +126,7 @@ static int explain_incident_story(const struct cli *c, const struct host *h, uin
     struct host_record r = {0};
     int code = CLI_OK;
     uint32_t told = 0;
+    char page[PAGE_NAME_SIZE] = "";
     for (uint32_t i = 0; i < h->control.incident_count && list == NULL; i++) {
         if (h->control.incidents[i].id == id) {
             char line[SENTENCE_SIZE];
@@ -134,12 +142,18 @@ static int explain_incident_story(const struct cli *c, const struct host *h, uin
                 fputc('\n', c->out);
             }
             code = tell(c, h, &r, list);
+            const struct incident *i = decided(&r, id);
+            if (i != NULL) {
+                (void)incident_page(i->kind, page);
+            }
         }
         host_record_done(&r);
         status = host_record_seek(h, JOURNAL_NEXT, &r);
     }
     if (code == CLI_OK && told == 0) {
         code = cli_fail(c, ERR_NOT_FOUND, "incident #%u is in no record of this journal", id);
+    } else if (page[0] != '\0' && list == NULL) {
+        fprintf(c->out, "\npage: %s\n", page);
     }
     return code;
 }

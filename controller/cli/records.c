@@ -100,18 +100,25 @@ json_t *record_json(const struct host *h, const struct host_record *r)
     return o;
 }
 
+const char *incident_page(enum incident_kind k, char *room)
+{
+    snprintf(room, PAGE_NAME_SIZE, "runbooks/incidents/%s.md", incident_kind_name(k));
+    return room;
+}
+
 json_t *incident_json(const struct fleet *f, const struct incident *i)
 {
+    char page[PAGE_NAME_SIZE];
     char subject[SENTENCE_SIZE], sentence[SENTENCE_SIZE];
     struct text t = text_over(subject, sizeof subject), s = text_over(sentence, sizeof sentence);
     explain_subject(f, &i->subject, &t);
     explain_incident(f, i, &s);
-    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:s}", "id",
-                     (json_int_t)i->id, "kind", incident_kind_name(i->kind), "state",
-                     incident_state_name(i->state), "subject_kind",
-                     subject_kind_name(i->subject.kind), "subject", subject, "rule",
-                     rule_text(i->rule), "needs_approval", i->needs_approval, "approved",
-                     i->approved, "opened_us", (json_int_t)i->opened.us, "changed_us",
-                     (json_int_t)i->changed.us, "opened_offset", (json_int_t)i->opened_offset,
-                     "changed_offset", (json_int_t)i->changed_offset, "text", sentence);
+    return json_pack(
+        "{s:I, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:s, s:s}", "id",
+        (json_int_t)i->id, "kind", incident_kind_name(i->kind), "state",
+        incident_state_name(i->state), "subject_kind", subject_kind_name(i->subject.kind),
+        "subject", subject, "rule", rule_text(i->rule), "needs_approval", i->needs_approval,
+        "approved", i->approved, "opened_us", (json_int_t)i->opened.us, "changed_us",
+        (json_int_t)i->changed.us, "opened_offset", (json_int_t)i->opened_offset, "changed_offset",
+        (json_int_t)i->changed_offset, "text", sentence, "page", incident_page(i->kind, page));
 }

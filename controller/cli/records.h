@@ -4,11 +4,14 @@
 
 #include "cli/host.h"
 
-enum { SENTENCE_SIZE = 1024, STORY_SIZE = 64 * 1024 };
+enum { SENTENCE_SIZE = 1024, STORY_SIZE = 64 * 1024, PAGE_NAME_SIZE = 64 };
 
 /* {"offset", "kind", "epoch", "replica", "log_time_us", "counts", "outcome", "text", ...} */
 json_t *record_json(const struct host *h, const struct host_record *r);
 json_t *incident_json(const struct fleet *f, const struct incident *i);
+/* The page of runbooks/ on incidents of this kind, below where pages are installed; room has
+ * PAGE_NAME_SIZE bytes. */
+const char *incident_page(enum incident_kind k, char *room);
 /* One sentence, in room of SENTENCE_SIZE bytes. */
 void record_sentence(const struct host *h, const struct host_record *r, char *room);
 /* True for records that changed something or were a person's word: what history shows. */

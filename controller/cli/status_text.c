@@ -51,10 +51,11 @@ static void print_broke(const struct cli *c, const struct host *h, const json_t 
     const struct control *k = &h->control;
     fputs("\nWHAT BROKE\n", c->out);
     for (uint32_t i = 0; i < k->incident_count; i++) {
-        char line[SENTENCE_SIZE];
+        char line[SENTENCE_SIZE], page[PAGE_NAME_SIZE];
         struct text t = text_over(line, sizeof line);
         explain_incident(k->fleet, &k->incidents[i], &t);
-        fprintf(c->out, "  %s%s%s\n", p.warn, line, p.off);
+        fprintf(c->out, "  %s%s%s\n      page: %s\n", p.warn, line, p.off,
+                incident_page(k->incidents[i].kind, page));
     }
     if (k->incident_count == 0) {
         fprintf(c->out, "  %snothing: no open incident%s\n", p.good, p.off);
