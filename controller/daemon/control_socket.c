@@ -3,7 +3,7 @@
 #include "daemon/daemon.h"
 
 #include "daemon/clock.h"
-#include "daemon/request.h"
+#include "daemon/commands.h"
 
 #include <jansson.h>
 #include <pwd.h>
@@ -39,15 +39,6 @@ static void send_error(struct unix_client *c, int status, const char *why)
                            error_text(status), "remedy", error_remedy(status), "why", why));
 }
 
-static void send_approved(struct unix_client *c, int status, int64_t offset)
-{
-    if (status == OK) {
-        send_line(c, json_pack("{s:b, s:I}", "ok", 1, "offset", (json_int_t)offset));
-    } else {
-        send_error(c, status, "the request was answered by the log");
-    }
-}
-
 static void bad_request(struct daemon *d, struct unix_client *c, const char *why)
 {
     uint64_t silent;
@@ -58,7 +49,7 @@ static void bad_request(struct daemon *d, struct unix_client *c, const char *why
     send_error(c, ERR_INVALID, why);
 }
 
-/* Only this daemon's own user and root get here, so the look-up is of local accounts. */
+/* Who it is, by the kernel's word; what the client says of itself counts for nothing. */
 static void identity_of(struct unix_client *c, char ret_identity[RECORD_TEXT_SIZE])
 {
     struct passwd entry, *found = NULL;
@@ -81,11 +72,11 @@ static struct waiter *free_waiter(struct daemon *d)
     return NULL;
 }
 
-static void approve(struct daemon *d, struct unix_client *c, const struct request *r)
+/* A command goes to the log unless the daemon knows already that it makes no sense. */
+static void take_command(struct daemon *d, struct unix_client *c, const struct request *r)
 {
-    struct event e = {
-        .kind = EVENT_REQUEST,
-        .request = {.command = OPERATOR_APPROVE, .request = r->id, .argument = r->incident}};
+    char why[WHY_SIZE] = "";
+    struct event e = {.kind = EVENT_REQUEST};
     if (d->replica == NULL || d->phase != PHASE_FOLLOWING) {
         send_error(c, ERR_UNAVAILABLE, d->why[0] != '\0' ? d->why : "the log is not followed now");
         return;
@@ -95,13 +86,26 @@ static void approve(struct daemon *d, struct unix_client *c, const struct reques
         send_error(c, ERR_BUSY, "too many requests wait for the log");
         return;
     }
-    strcpy(e.request.reason, r->reason);
+    bool again = command_was_folded(d, &r->id);
+    void *memory = NULL;
+    int status = again ? OK : command_prepare(d, r, &e.request, &memory, why);
+    if (status != OK) {
+        send_error(c, status, why[0] != '\0' ? why : "it cannot be told to the log");
+        return;
+    }
+    e.request.request = r->id;
+    e.request.command = r->command;
     identity_of(c, e.request.identity);
-    *w = (struct waiter){.client = c, .id = r->id, .until = mono_add(mono_now(), ANSWER_US)};
-    log_event(&d->log, LOG_INFO, LOG_CODE("request"), LOG_STR("command", "approve"),
-              LOG_INT("incident", e.request.argument), LOG_STR("by", e.request.identity),
-              LOG_STR("reason", e.request.reason));
+    *w = (struct waiter){
+        .client = c, .command = e.request, .until = mono_add(mono_now(), ANSWER_US)};
+    w->command.changes = NULL; /* borrowed for the step only */
+    log_event(&d->log, LOG_INFO, LOG_CODE("request"),
+              LOG_STR("command", operator_command_name(r->command)),
+              LOG_STR("subject", r->subject[0] != '\0' ? r->subject : r->service),
+              LOG_INT("number", r->number), LOG_STR("by", e.request.identity),
+              LOG_STR("reason", r->reason));
     daemon_step(d, &e);
+    free(memory); /* the replica has copied it */
     daemon_set_timer(d);
 }
 
@@ -128,7 +132,7 @@ static void take_line(struct daemon *d, struct unix_client *c, const char *line,
     }
     switch (r.kind) {
     case REQUEST_STATUS: send_status(d, c); break;
-    case REQUEST_APPROVE: approve(d, c, &r); break;
+    case REQUEST_COMMAND: take_command(d, c, &r); break;
     }
 }
 
@@ -165,10 +169,16 @@ void control_socket_reply(struct daemon *d, const struct request_id *id, int sta
 {
     for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++) {
         struct waiter *w = &d->waiters[i];
-        if (w->client != NULL && memcmp(&w->id, id, sizeof *id) == 0) {
+        if (w->client != NULL && memcmp(&w->command.request, id, sizeof *id) == 0) {
             struct unix_client *c = w->client;
+            char why[WHY_SIZE];
             w->client = NULL;
-            send_approved(c, status, offset);
+            if (status == OK) {
+                send_line(c, command_answer(d, &w->command, offset));
+            } else {
+                command_refusal(d, &w->command, status, why);
+                send_error(c, status, why);
+            }
         }
     }
 }

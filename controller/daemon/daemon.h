@@ -50,7 +50,7 @@ struct heard {
 /* An operator's request that was stepped and waits for its record to be folded. */
 struct waiter {
     struct unix_client *client; /* NULL: free */
-    struct request_id id;
+    struct operator_record command;
     struct mono until;
 };
 

@@ -42,21 +42,108 @@ static bool read_reason(const char *text, char ret_reason[RECORD_TEXT_SIZE])
     return true;
 }
 
-static int read_approve(const json_t *object, struct request *r, const char **ret_why)
+/* What a command takes beside its id and reason. */
+enum { TAKES_SUBJECT = 1, TAKES_FEATURES = 2, TAKES_TIER = 4, TAKES_TTL = 8 };
+
+static const struct form {
+    const char *name;
+    enum operator_command command;
+    const char *number; /* the key of the one that it is about, or NULL */
+    unsigned takes;
+} forms[] = {
+    {"approve", OPERATOR_APPROVE, "incident", 0},
+    {"release", OPERATOR_RELEASE, "order", 0},
+    {"skip", OPERATOR_SKIP, "record", 0},
+    {"undo", OPERATOR_UNDO, "decision", TAKES_TTL},
+    {"drain", OPERATOR_DRAIN, NULL, TAKES_SUBJECT | TAKES_TTL},
+    {"undrain", OPERATOR_UNDRAIN, NULL, TAKES_SUBJECT},
+    {"demote", OPERATOR_DEMOTE, NULL, TAKES_FEATURES | TAKES_TIER | TAKES_TTL},
+    {"promote", OPERATOR_PROMOTE, NULL, TAKES_FEATURES},
+    {"pin", OPERATOR_PIN, NULL, TAKES_SUBJECT | TAKES_TTL},
+    {"freeze", OPERATOR_FREEZE, NULL, TAKES_TTL},
+};
+
+static const struct form *find_form(const char *name)
 {
-    const json_t *incident = json_object_get(object, "incident");
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        if (strcmp(forms[i].name, name) == 0) {
+            return &forms[i];
+        }
+    }
+    return NULL;
+}
+
+/* A name of the fleet: short, printable ASCII. */
+static bool read_name(const json_t *value, char *ret_name, size_t size)
+{
+    const char *text = json_string_value(value);
+    if (text == NULL || text[0] == '\0' || strlen(text) >= size) {
+        return false;
+    }
+    for (const char *s = text; *s != '\0'; s++) {
+        if (*s <= ' ' || *s > '~') {
+            return false;
+        }
+    }
+    strcpy(ret_name, text);
+    return true;
+}
+
+static bool read_number(const json_t *value, int64_t least, int64_t most, int64_t *ret)
+{
+    if (!json_is_integer(value) || json_integer_value(value) < least ||
+        json_integer_value(value) > most) {
+        return false;
+    }
+    *ret = json_integer_value(value);
+    return true;
+}
+
+static int read_fields(const json_t *object, const struct form *form, struct request *r,
+                       const char **ret_why)
+{
+    int64_t tier = 0;
+    const json_t *ttl = json_object_get(object, "ttl_us");
+    if ((form->takes & TAKES_SUBJECT) != 0 &&
+        !read_name(json_object_get(object, "subject"), r->subject, sizeof r->subject)) {
+        return refuse("subject: expected a name, as in beijing, web@beijing, entrance:NAME",
+                      ret_why);
+    }
+    if ((form->takes & TAKES_FEATURES) != 0 &&
+        (!read_name(json_object_get(object, "region"), r->region, sizeof r->region) ||
+         !read_name(json_object_get(object, "service"), r->service, sizeof r->service))) {
+        return refuse("region, service: expected their names", ret_why);
+    }
+    if ((form->takes & TAKES_TIER) != 0 &&
+        !read_number(json_object_get(object, "tier"), 0, FLEET_MAX_TIER, &tier)) {
+        return refuse("tier: expected 1 to 9", ret_why);
+    }
+    if ((form->takes & TAKES_TTL) != 0 && ttl != NULL &&
+        !read_number(ttl, US_PER_SEC, ORDER_TTL_MAX_US, &r->ttl_us)) {
+        return refuse("ttl_us: expected one second to 366 days", ret_why);
+    }
+    r->tier = (uint8_t)tier;
+    return OK;
+}
+
+static int read_command(const json_t *object, const struct form *form, struct request *r,
+                        const char **ret_why)
+{
+    int64_t number = 0;
     if (!read_id(json_string_value(json_object_get(object, "id")), &r->id)) {
         return refuse("id: expected 32 lower case hex digits", ret_why);
     }
-    if (!json_is_integer(incident) || json_integer_value(incident) < 1 ||
-        json_integer_value(incident) > UINT32_MAX) {
-        return refuse("incident: expected the number of an incident", ret_why);
+    if (form->number != NULL &&
+        !read_number(json_object_get(object, form->number), 1, INT64_MAX - 1, &number)) {
+        return refuse("incident, order, record, decision: expected its number", ret_why);
     }
     if (!read_reason(json_string_value(json_object_get(object, "reason")), r->reason)) {
         return refuse("reason: expected 1 to 255 bytes without control characters", ret_why);
     }
-    r->incident = (uint32_t)json_integer_value(incident);
-    return OK;
+    r->kind = REQUEST_COMMAND;
+    r->command = form->command;
+    r->number = (uint64_t)number;
+    return read_fields(object, form, r, ret_why);
 }
 
 static int read_object(const json_t *object, struct request *r, const char **ret_why)
@@ -72,11 +159,11 @@ static int read_object(const json_t *object, struct request *r, const char **ret
         r->kind = REQUEST_STATUS;
         return OK;
     }
-    if (strcmp(name, "approve") == 0) {
-        r->kind = REQUEST_APPROVE;
-        return read_approve(object, r, ret_why);
+    const struct form *form = find_form(name);
+    if (form != NULL) {
+        return read_command(object, form, r, ret_why);
     }
-    return refuse("request: expected status or approve", ret_why);
+    return refuse("request: expected status or a command (spillwayd(8))", ret_why);
 }
 
 int request_read(const char *line, size_t size, struct request *ret_request, const char **ret_why)

@@ -2,15 +2,22 @@
 #ifndef SPILLWAY_DAEMON_REQUEST_H
 #define SPILLWAY_DAEMON_REQUEST_H
 
-#include "model/record.h"
+#include "model/order.h"
 
-enum request_kind { REQUEST_STATUS = 1, REQUEST_APPROVE };
+enum request_kind { REQUEST_STATUS = 1, REQUEST_COMMAND };
+
+enum { REQUEST_NAME_SIZE = 2 * FLEET_NAME_SIZE + 16 }; /* "carrier-at:A@B" */
 
 struct request {
     enum request_kind kind;
-    /* REQUEST_APPROVE */
+    /* REQUEST_COMMAND */
+    enum operator_command command;
     struct request_id id;
-    uint32_t incident;
+    uint64_t number;                 /* incident, order, record or decision */
+    char subject[REQUEST_NAME_SIZE]; /* as order_subject_find() takes it */
+    char region[FLEET_NAME_SIZE], service[FLEET_NAME_SIZE];
+    uint8_t tier;
+    int64_t ttl_us;
     char reason[RECORD_TEXT_SIZE]; /* not empty, no control characters */
 };
 
