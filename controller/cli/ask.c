@@ -81,9 +81,7 @@ static char *read_line(int fd, int64_t deadline, char *why)
             continue;
         }
         if (n <= 0) {
-            snprintf(why, CLI_WHY_SIZE,
-                     "spillwayd closed the connection: only its own user and root "
-                     "are heard");
+            snprintf(why, CLI_WHY_SIZE, "spillwayd closed the connection");
             break;
         }
         char *end = memchr(line + len, '\n', (size_t)n);
@@ -97,30 +95,45 @@ static char *read_line(int fd, int64_t deadline, char *why)
     return NULL;
 }
 
-json_t *host_ask(const struct cli *c, json_t *request, int timeout_ms, char *why)
+int host_ask_for(const struct cli *c, json_t *request, int timeout_ms, json_t **ret_answer,
+                 char *why)
 {
     why[0] = '\0';
     char *text = request != NULL ? json_dumps(request, JSON_COMPACT) : NULL;
     json_decref(request);
+    int status = text != NULL ? OK : ERR_MEMORY;
     json_t *answer = NULL;
     const int fd = text != NULL ? connect_to(c->control, why) : -1;
-    if (fd >= 0) {
-        if (send_all(fd, text, strlen(text)) && send_all(fd, "\n", 1)) {
-            char *line = read_line(fd, now_ms() + timeout_ms, why);
-            answer = line != NULL ? json_loads(line, 0, NULL) : NULL;
-            if (line != NULL && !json_is_object(answer)) {
-                snprintf(why, CLI_WHY_SIZE, "spillwayd gave an answer that is not JSON");
-                json_decref(answer);
-                answer = NULL;
-            }
-            free(line);
-        } else {
-            snprintf(why, CLI_WHY_SIZE, "the request could not be sent to spillwayd");
-        }
-        close(fd);
+    if (fd < 0) {
+        free(text);
+        return status == OK ? ERR_UNAVAILABLE : status;
     }
+    if (send_all(fd, text, strlen(text)) && send_all(fd, "\n", 1)) {
+        char *line = read_line(fd, now_ms() + timeout_ms, why);
+        answer = line != NULL ? json_loads(line, 0, NULL) : NULL;
+        if (line != NULL && !json_is_object(answer)) {
+            snprintf(why, CLI_WHY_SIZE, "spillwayd gave an answer that is not JSON");
+            json_decref(answer);
+            answer = NULL;
+        }
+        free(line);
+        status = answer == NULL ? ERR_TIMEOUT : OK;
+    } else {
+        snprintf(why, CLI_WHY_SIZE, "the request could not be sent to spillwayd");
+        status = ERR_UNAVAILABLE; /* without its end it is no request */
+    }
+    close(fd);
     free(text);
-    return answer;
+    if (status == OK) {
+        *ret_answer = answer;
+    }
+    return status;
+}
+
+json_t *host_ask(const struct cli *c, json_t *request, int timeout_ms, char *why)
+{
+    json_t *answer = NULL;
+    return host_ask_for(c, request, timeout_ms, &answer, why) == OK ? answer : NULL;
 }
 
 int cli_print_json(const struct cli *c, json_t *object)

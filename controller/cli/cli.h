@@ -10,7 +10,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum cli_exit { CLI_OK = 0, CLI_FAILURE = 1, CLI_USAGE = 2 };
+/* CLI_UNKNOWN: a command may count or not; asking again with its request id tells. */
+enum cli_exit { CLI_OK = 0, CLI_FAILURE = 1, CLI_USAGE = 2, CLI_UNKNOWN = 3 };
 
 enum { CLI_WHY_SIZE = 512 };
 
@@ -20,10 +21,14 @@ struct cli {
     bool colour;      /* a terminal, and NO_COLOR is not set */
     bool yes;         /* --yes */
     bool development; /* --development */
+    bool dry_run;     /* --dry-run */
+    const char *verb;
+    const char *ttl, *request_id; /* --ttl, --request-id; NULL when not given */
     const char *reason, *journal, *control, *brokers, *config; /* options, NULL when not given */
-    const char *drills; /* --drills, or where they are installed */
-    int64_t limit;      /* --limit, -1 when not given */
-    int count;          /* positional arguments after the verb */
+    const char *drills;    /* --drills, or where they are installed */
+    const char *on, *mode; /* --on, --mode; NULL when not given */
+    int64_t limit;         /* --limit, -1 when not given */
+    int count;             /* positional arguments after the verb */
     char **args;
     /* From --config, or the default file when it is there; else the defaults. */
     struct spillwayd_settings settings;
@@ -31,7 +36,7 @@ struct cli {
 
 /* The verbs. Each returns an exit code. */
 int cli_init(struct cli *c);
-int cli_approve(struct cli *c);
+int cli_command(struct cli *c); /* of c->verb: approve, drain, ... */
 int cli_status(struct cli *c);
 int cli_history(struct cli *c);
 int cli_explain(struct cli *c);

@@ -1,5 +1,6 @@
-/* cmd_drill.c: `spillway drill list|check|show`: the runbooks on this host. */
-#include "cli/cli.h"
+/* cmd_drill.c: `spillway drill`: the runbooks of this host, what one would do, and running it. */
+#include "cli/drill.h"
+
 #include "cli/drill_file.h"
 #include "config/drill_config.h"
 #include "config/schema.h"
@@ -15,12 +16,17 @@ static int is_runbook(const struct dirent *entry)
     return entry->d_name[0] != '.' && n > 5 && strcmp(entry->d_name + n - 5, ".yaml") == 0;
 }
 
+static const char *article(const struct drill *d)
+{
+    return d->on == DRILL_ON_IDC ? "an" : "a";
+}
+
 static void print_line(const struct cli *c, const struct drill *d, bool first)
 {
     const char *modes = d->live ? "shadow, live" : "shadow";
     if (!c->json) {
-        fprintf(c->out, "%-20s on a%s %-8s %-13s %s\n", d->name, d->on == DRILL_ON_IDC ? "n" : " ",
-                drill_on_name(d->on), modes, d->about);
+        fprintf(c->out, "%-20s on %-2s %-8s %-13s %s\n", d->name, article(d), drill_on_name(d->on),
+                modes, d->about);
         return;
     }
     fprintf(c->out,
@@ -62,21 +68,54 @@ static int list(const struct cli *c)
     return code;
 }
 
+static int show(const struct cli *c, const struct drill *d)
+{
+    if (c->json) {
+        config_drill_print_json(d, c->out);
+    } else {
+        config_drill_print_yaml(d, c->out);
+    }
+    return CLI_OK;
+}
+
 static int check(const struct cli *c, const struct drill *d)
 {
+    if (c->on != NULL) {
+        return drill_predict(c, d);
+    }
     if (c->json) {
         config_drill_print_json(d, c->out);
         return CLI_OK;
     }
-    fprintf(c->out, "drill %s: ok, %u steps, on %s %s, %s\n", d->name, d->step_count,
-            d->on == DRILL_ON_IDC ? "an" : "a", drill_on_name(d->on),
-            d->live ? "live or as a shadow" : "as a shadow only");
+    fprintf(c->out, "drill %s: ok, %u steps, on %s %s, %s\n", d->name, d->step_count, article(d),
+            drill_on_name(d->on), d->live ? "live or as a shadow" : "as a shadow only");
     return CLI_OK;
+}
+
+/* The verbs that take a runbook. */
+static int with_runbook(struct cli *c)
+{
+    static const struct {
+        const char *name;
+        int (*act)(const struct cli *c, const struct drill *d);
+    } acts[] = {{"check", check}, {"show", show}, {"run", drill_run}};
+    for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++) {
+        if (strcmp(c->args[0], acts[i].name) == 0) {
+            struct drill d;
+            /* Every error of the runbook was printed with its place. */
+            return drill_file_find(c, c->args[1], &d) == OK ? acts[i].act(c, &d) : CLI_FAILURE;
+        }
+    }
+    return -1;
 }
 
 int cli_drill(struct cli *c)
 {
     const char *verb = c->count > 0 ? c->args[0] : "";
+    int code = c->count == 2 ? with_runbook(c) : -1;
+    if (code >= 0) {
+        return code;
+    }
     if (strcmp(verb, "list") == 0 && c->count == 1) {
         return list(c);
     }
@@ -84,18 +123,16 @@ int cli_drill(struct cli *c)
         config_drill_print_reference(c->out);
         return CLI_OK;
     }
-    bool show = strcmp(verb, "show") == 0;
-    if ((!show && strcmp(verb, "check") != 0) || c->count != 2) {
-        return cli_misuse(c, "usage: spillway drill list, drill check DRILL, drill show DRILL, or "
-                             "drill keys");
+    if (strcmp(verb, "status") == 0 && c->count == 1) {
+        return drill_status(c);
     }
-    struct drill d;
-    if (drill_file_find(c, c->args[1], &d) != OK) {
-        return CLI_FAILURE; /* every error was printed with its place */
+    if (strcmp(verb, "abort") == 0 && c->count == 1) {
+        return drill_end(c);
     }
-    if (show && !c->json) {
-        config_drill_print_yaml(&d, c->out);
-        return CLI_OK;
+    if (strcmp(verb, "report") == 0 && c->count <= 2) {
+        return drill_report(c, c->count == 2 ? c->args[1] : NULL);
     }
-    return check(c, &d);
+    return cli_misuse(c, "usage: spillway drill list, check DRILL [--on TARGET], run DRILL --on "
+                         "TARGET --mode shadow|live --reason TEXT, status, abort --reason TEXT, "
+                         "report [RUN], show DRILL, or keys");
 }

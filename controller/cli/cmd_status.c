@@ -1,5 +1,6 @@
 /* cmd_status.c: `spillway status`: gathers what the journal and the daemon say; tells it as JSON.
  */
+#include "cli/orders.h"
 #include "cli/plan_text.h"
 #include "cli/status.h"
 #include "core/explain.h"
@@ -141,18 +142,18 @@ int status_print_json(const struct cli *c, const struct host *h, json_t *live, c
     const char *leader = k->epoch == 0 ? NULL : replica_name(k->fleet, k->leader.replica, room);
     const char *unsafe = status_unsafe(k);
     return cli_print_json(
-        c,
-        json_pack(
-            "{s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s?, s:o, s:o, s:b, s:s?, s:o, s:o, s:o, "
-            "s:o, s:o, s:s?}",
-            "ok", 1, "fleet", k->fleet->name, "log_id", id, "era", (json_int_t)k->era, "generation",
-            (json_int_t)k->plan.fence.generation, "applied", (json_int_t)k->applied, "log_time_us",
-            (json_int_t)k->log_time.us, "epoch", (json_int_t)k->epoch, "leader", leader,
-            "incidents", incidents_json(k), "last_change", last_change_json(h), "safe",
-            unsafe == NULL, "unsafe_why", unsafe, "waits", waits_json(k), "dns_servers",
-            dns_json(k, live), "replicas", replicas_json(k), "daemon",
-            live != NULL ? json_incref(live) : json_null(), "daemon_alive",
-            json_boolean(live != NULL), "daemon_why", live != NULL ? NULL : why));
+        c, json_pack(
+               "{s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s?, s:o, s:o, s:b, s:s?, s:o, s:o, s:o, "
+               "s:o, s:o, s:s?, s:o, s:b}",
+               "ok", 1, "fleet", k->fleet->name, "log_id", id, "era", (json_int_t)k->era,
+               "generation", (json_int_t)k->plan.fence.generation, "applied",
+               (json_int_t)k->applied, "log_time_us", (json_int_t)k->log_time.us, "epoch",
+               (json_int_t)k->epoch, "leader", leader, "incidents", incidents_json(k),
+               "last_change", last_change_json(h), "safe", unsafe == NULL, "unsafe_why", unsafe,
+               "waits", waits_json(k), "dns_servers", dns_json(k, live), "replicas",
+               replicas_json(k), "daemon", live != NULL ? json_incref(live) : json_null(),
+               "daemon_alive", json_boolean(live != NULL), "daemon_why", live != NULL ? NULL : why,
+               "orders", orders_json(k), "frozen", control_frozen(k)));
 }
 
 int cli_status(struct cli *c)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +19,10 @@ enum option_bit {
     OPT_BUS = 1 << 4, /* --brokers, --development */
     OPT_LIMIT = 1 << 5,
     OPT_DRILLS = 1 << 6,
+    OPT_TARGET = 1 << 7, /* --on, --mode */
+    OPT_ASK = 1 << 8,    /* --request-id, --dry-run */
+    OPT_TTL = 1 << 9,
+    OPT_COMMAND = OPT_JSON | OPT_HOST | OPT_REASON | OPT_ASK,
 };
 
 struct verb {
@@ -35,8 +40,27 @@ static const struct verb verbs[] = {
      "the newest decisions and commands, one line each"},
     {"explain", OPT_JSON | OPT_HOST, cli_explain, "explain [OFFSET | incident N]",
      "the story of a record (a number), an incident, or the newest decision"},
-    {"approve", OPT_JSON | OPT_HOST | OPT_REASON, cli_approve, "approve INCIDENT --reason TEXT",
+    {"approve", OPT_COMMAND, cli_command, "approve INCIDENT --reason TEXT",
      "your word that an incident's way back may be taken"},
+    {"drain", OPT_COMMAND | OPT_TTL, cli_command, "drain SUBJECT --reason TEXT [--ttl TIME]",
+     "move traffic away from an IDC, SERVICE@IDC, CARRIER@IDC or entrance, step by step"},
+    {"undrain", OPT_COMMAND, cli_command, "undrain SUBJECT --reason TEXT",
+     "end a drain: traffic comes home step by step"},
+    {"demote", OPT_COMMAND | OPT_TTL, cli_command,
+     "demote REGION SERVICE TIER --reason TEXT [--ttl TIME]",
+     "switch off the service's features of that tier and above in a region"},
+    {"promote", OPT_COMMAND, cli_command, "promote REGION SERVICE --reason TEXT",
+     "end a demotion: the features come back one tier at a time"},
+    {"pin", OPT_COMMAND | OPT_TTL, cli_command, "pin SUBJECT --reason TEXT [--ttl TIME]",
+     "no traffic leaves or comes there by the machine, rescues included"},
+    {"freeze", OPT_COMMAND | OPT_TTL, cli_command, "freeze --reason TEXT [--ttl TIME]",
+     "the machine changes no plan"},
+    {"undo", OPT_COMMAND | OPT_TTL, cli_command, "undo DECISION --reason TEXT [--ttl TIME]",
+     "put back what a decision replaced, and keep it there"},
+    {"release", OPT_COMMAND, cli_command, "release ORDER --reason TEXT",
+     "end any of these orders (status numbers them)"},
+    {"skip", OPT_COMMAND, cli_command, "skip RECORD --reason TEXT",
+     "have halted replicas read on behind a record that breaks an invariant"},
     {"features", OPT_JSON | OPT_HOST, cli_features, "features",
      "which features are demoted where, and who owns them"},
     {"fleet", OPT_JSON, cli_fleet, "fleet check FILE | fleet show FILE | fleet keys",
@@ -44,9 +68,11 @@ static const struct verb verbs[] = {
     {"init", OPT_JSON | OPT_HOST | OPT_YES | OPT_BUS | OPT_REASON, cli_init,
      "init FLEET [--yes] [--brokers LIST] [--reason TEXT] [--development]",
      "create the log for a fleet, once"},
-    {"drill", OPT_JSON | OPT_DRILLS, cli_drill,
-     "drill list | drill check DRILL | drill show DRILL | drill keys",
-     "the runbooks of drills: list them, check one (a name or a file), explain their keys"},
+    {"drill", OPT_JSON | OPT_HOST | OPT_DRILLS | OPT_TARGET | OPT_REASON, cli_drill,
+     "drill list | check DRILL [--on TARGET] | run DRILL --on TARGET --mode shadow|live --reason "
+     "TEXT\n"
+     "        | status | abort --reason TEXT | report [RUN] | show DRILL | keys",
+     "disasters on purpose: what a drill would do, run it, end it, what came of it"},
     {"journal", OPT_JSON | OPT_HOST | OPT_LIMIT, cli_journal, "journal verify | journal dump",
      "check or print this host's journal"},
 };
@@ -54,13 +80,25 @@ static const struct verb verbs[] = {
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };
 
 static const struct option long_options[] = {
-    {"json", no_argument, NULL, 'j'},          {"config", required_argument, NULL, 'c'},
-    {"journal", required_argument, NULL, 'J'}, {"control", required_argument, NULL, 'C'},
-    {"yes", no_argument, NULL, 'y'},           {"reason", required_argument, NULL, 'r'},
-    {"brokers", required_argument, NULL, 'b'}, {"development", no_argument, NULL, 'd'},
-    {"limit", required_argument, NULL, 'n'},   {"drills", required_argument, NULL, 'D'},
-    {"help", no_argument, NULL, 'h'},          {"version", no_argument, NULL, 'V'},
-    {"check", no_argument, NULL, 'k'},         {NULL, 0, NULL, 0},
+    {"json", no_argument, NULL, 'j'},
+    {"config", required_argument, NULL, 'c'},
+    {"journal", required_argument, NULL, 'J'},
+    {"control", required_argument, NULL, 'C'},
+    {"yes", no_argument, NULL, 'y'},
+    {"reason", required_argument, NULL, 'r'},
+    {"brokers", required_argument, NULL, 'b'},
+    {"development", no_argument, NULL, 'd'},
+    {"limit", required_argument, NULL, 'n'},
+    {"drills", required_argument, NULL, 'D'},
+    {"on", required_argument, NULL, 'o'},
+    {"mode", required_argument, NULL, 'm'},
+    {"ttl", required_argument, NULL, 't'},
+    {"request-id", required_argument, NULL, 'i'},
+    {"dry-run", no_argument, NULL, 'N'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {"check", no_argument, NULL, 'k'},
+    {NULL, 0, NULL, 0},
 };
 
 static void print_help(FILE *out)
@@ -69,16 +107,24 @@ static void print_help(FILE *out)
     for (int i = 0; i < VERB_COUNT; i++) {
         fprintf(out, "  %s\n        %s\n", verbs[i].usage, verbs[i].summary);
     }
-    fputs("\noptions:\n"
-          "  --json            print JSON with stable fields (spillway(1))\n"
-          "  --config FILE     settings of this host's spillwayd; " DEFAULT_CONFIG "\n"
-          "  --journal FILE    read this journal instead of the one in the settings\n"
-          "  --control SOCKET  ask the daemon at this socket instead\n"
-          "  --drills DIR      look for runbooks there; " SPILLWAY_DRILLS "\n"
-          "  --check           validate the settings file and exit\n"
-          "  --version, --help\n"
-          "\nexit status: 0 well, 1 failure, 2 wrong use\n",
-          out);
+    fputs(
+        "\noptions:\n"
+        "  --json            print JSON with stable fields (spillway(1))\n"
+        "  --config FILE     settings of this host's spillwayd; " DEFAULT_CONFIG "\n"
+        "  --journal FILE    read this journal instead of the one in the settings\n"
+        "  --control SOCKET  ask the daemon at this socket instead\n"
+        "  --drills DIR      look for runbooks there; " SPILLWAY_DRILLS "\n"
+        "  --on TARGET       what a drill strikes: a link, conduit, carrier[@IDC], IDC or view\n"
+        "  --mode MODE       shadow (nothing is injected) or live\n"
+        "  --reason TEXT     why, for the log; every command needs one\n"
+        "  --ttl TIME        the order ends by itself after so long: 90s, 30min, 8h\n"
+        "  --dry-run         say what a command would lead to, and write nothing\n"
+        "  --request-id ID   32 hex digits: asking again with it does nothing twice\n"
+        "  --check           validate the settings file and exit\n"
+        "  --version, --help\n"
+        "\nexit status: 0 well, 1 failure or refused, 2 wrong use, 3 a command may count or not:\n"
+        "ask again with its request id\n",
+        out);
 }
 
 static void __attribute__((format(printf, 3, 0)))
@@ -169,49 +215,48 @@ static int load_settings(struct cli *c)
     return status == OK ? CLI_OK : CLI_FAILURE;
 }
 
+/* Where the value of an option goes: a word or a flag of struct cli. */
+static const struct place {
+    int option;
+    unsigned bit;
+    bool flag;
+    size_t offset;
+} places[] = {
+    {'j', OPT_JSON, true, offsetof(struct cli, json)},
+    {'c', OPT_HOST, false, offsetof(struct cli, config)},
+    {'J', OPT_HOST, false, offsetof(struct cli, journal)},
+    {'C', OPT_HOST, false, offsetof(struct cli, control)},
+    {'y', OPT_YES, true, offsetof(struct cli, yes)},
+    {'r', OPT_REASON, false, offsetof(struct cli, reason)},
+    {'b', OPT_BUS, false, offsetof(struct cli, brokers)},
+    {'d', OPT_BUS, true, offsetof(struct cli, development)},
+    {'D', OPT_DRILLS, false, offsetof(struct cli, drills)},
+    {'o', OPT_TARGET, false, offsetof(struct cli, on)},
+    {'m', OPT_TARGET, false, offsetof(struct cli, mode)},
+    {'t', OPT_TTL, false, offsetof(struct cli, ttl)},
+    {'i', OPT_ASK, false, offsetof(struct cli, request_id)},
+    {'N', OPT_ASK, true, offsetof(struct cli, dry_run)},
+};
+
 /* Takes one option; *ret_used collects which kinds were given. */
 static bool take_option(struct cli *c, int option, unsigned *ret_used)
 {
-    switch (option) {
-    case 'j':
-        c->json = true;
-        *ret_used |= OPT_JSON;
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        const struct place *p = &places[i];
+        void *to = (char *)c + p->offset;
+        if (p->option != option) {
+            continue;
+        }
+        if (p->flag) {
+            *(bool *)to = true;
+        } else {
+            *(const char **)to = optarg;
+        }
+        *ret_used |= p->bit;
         return true;
-    case 'c':
-        c->config = optarg;
-        *ret_used |= OPT_HOST;
-        return true;
-    case 'J':
-        c->journal = optarg;
-        *ret_used |= OPT_HOST;
-        return true;
-    case 'C':
-        c->control = optarg;
-        *ret_used |= OPT_HOST;
-        return true;
-    case 'y':
-        c->yes = true;
-        *ret_used |= OPT_YES;
-        return true;
-    case 'r':
-        c->reason = optarg;
-        *ret_used |= OPT_REASON;
-        return true;
-    case 'b':
-        c->brokers = optarg;
-        *ret_used |= OPT_BUS;
-        return true;
-    case 'd':
-        c->development = true;
-        *ret_used |= OPT_BUS;
-        return true;
-    case 'D':
-        c->drills = optarg;
-        *ret_used |= OPT_DRILLS;
-        return true;
-    case 'n': *ret_used |= OPT_LIMIT; return parse_limit(optarg, &c->limit);
-    default: return false;
     }
+    *ret_used |= OPT_LIMIT;
+    return option == 'n' && parse_limit(optarg, &c->limit);
 }
 
 static int run_verb(struct cli *c, const struct verb *v, unsigned used)
@@ -267,6 +312,7 @@ int main(int argc, char **argv)
     if (v == NULL) {
         return cli_misuse(&c, "there is no verb \"%s\"", argv[optind]);
     }
+    c.verb = v->name;
     c.count = argc - optind - 1;
     c.args = argv + optind + 1;
     const int code = run_verb(&c, v, used);

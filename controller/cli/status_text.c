@@ -1,4 +1,5 @@
 /* status_text.c: `spillway status` for people: one screen, answers in ten seconds. */
+#include "cli/orders.h"
 #include "cli/status.h"
 #include "core/explain.h"
 #include "fold/fold.h"
@@ -100,6 +101,16 @@ static void print_done(const struct cli *c, const struct host *h)
     host_record_done(&r);
 }
 
+/* People's standing words keep the machine from what it would do: nobody may overlook them. */
+static void print_orders(const struct cli *c, const struct host *h)
+{
+    const struct paint p = paint_of(c);
+    if (h->control.order_count > 0) {
+        fprintf(c->out, "\n%sORDERS IN FORCE%s\n", p.bold, p.off);
+        orders_print(&h->control, c->out, p.bad, p.off);
+    }
+}
+
 static void print_safe(const struct cli *c, const struct host *h)
 {
     const struct paint p = paint_of(c);
@@ -193,6 +204,7 @@ static void print_actuators(const struct cli *c, const struct host *h, const jso
 int status_print(const struct cli *c, const struct host *h, const json_t *live, const char *why)
 {
     print_head(c, h, live, why);
+    print_orders(c, h);
     print_broke(c, h, live);
     print_done(c, h);
     print_safe(c, h);

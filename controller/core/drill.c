@@ -148,7 +148,11 @@ static bool all_hold(const struct watch *w, const struct drill_condition *at, ui
 
 static struct drill_move go(const struct watch *w, enum drill_state to, enum drill_cause cause)
 {
-    return (struct drill_move){.state = to, .step = w->r->step, .done = w->r->done, .cause = cause};
+    return (struct drill_move){.state = to,
+                               .step = w->r->step,
+                               .done = w->r->done,
+                               .cause = cause,
+                               .core_errors_ppm = w->v->core_errors_ppm};
 }
 
 /* What forbids the drill now; DRILL_CAUSE_NONE: nothing. */

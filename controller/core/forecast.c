@@ -22,6 +22,7 @@ struct forecast {
     struct logtime began, now;
     struct forecast_fault fault;
     bool struck;
+    bool drilled;              /* by a drill under way */
     struct voice *voices;      /* [idc] */
     struct evidence *evidence; /* [idc] */
     struct target *targets;    /* [REPORT_MAX_TARGETS] */
@@ -314,6 +315,7 @@ static void note(struct forecast *fc, const struct decide *d)
     memset(s, 0, sizeof *s);
     s->at_us = logtime_diff_us(fc->now, fc->began);
     s->purpose = d->purpose;
+    s->drill = d->drill;
     s->incident_count = d->incident_count;
     if (d->incident_count > 0) {
         s->incident = d->incidents[0];
@@ -326,6 +328,36 @@ static void note(struct forecast *fc, const struct decide *d)
         case CHANGE_RELEASED: break;
         }
     }
+}
+
+/* The injectors of a drill under way do as the control state wants, and say so. */
+static int obey_drill(struct forecast *fc)
+{
+    const struct drill_run *r = &fc->control.drill;
+    const struct forecast_fault fault = {r->drill.on, r->target};
+    uint8_t step = (uint8_t)drill_wants(r, fc->now);
+    bool strikes = step != DRILL_MAX_STEPS;
+    int status = OK;
+    if (!drill_under_way(r) && !fc->drilled) {
+        return OK;
+    }
+    if (strikes != fc->struck) {
+        forecast_strike(fc, strikes ? &fault : NULL);
+    }
+    fc->drilled = strikes;
+    for (uint16_t x = 0; x < fc->control.fleet->idc_count && status == OK; x++) {
+        const struct injection_state *at = &fc->control.injections[x];
+        if (!drill_strikes(fc->control.fleet, r, x) || (at->run == r->id && at->step == step)) {
+            continue;
+        }
+        struct record s;
+        memset(&s, 0, sizeof s);
+        s.kind = RECORD_STEP;
+        s.writer = replica(fc, x);
+        s.step = (struct step){.kind = STEP_INJECTION, .run = r->id, .drill_step = step};
+        status = fold(fc, &s);
+    }
+    return status;
 }
 
 /* One look and, when there is one, one decision. *ret_decided: there was one. */
@@ -361,7 +393,8 @@ int forecast_run(struct forecast *fc, int64_t quiet_us, int64_t limit_us)
     int status = OK;
     for (int64_t gone_us = 0; gone_us < limit_us && still_us < quiet_us && status == OK;) {
         bool decided = false;
-        status = decide_once(fc, passed_us, &decided, &next_us);
+        status = obey_drill(fc);
+        status = status == OK ? decide_once(fc, passed_us, &decided, &next_us) : status;
         passed_us = decided ? 1 : next_us < STEP_MAX_US ? next_us : STEP_MAX_US;
         passed_us = passed_us > 0 ? passed_us : 1;
         still_us = decided ? 0 : still_us + passed_us;

@@ -26,6 +26,7 @@ struct forecast_step {
     uint32_t answers, tiers, hops; /* places of the plan that change */
     uint32_t incident_count;
     struct incident incident; /* the first that changes with it; kind 0: none does */
+    struct drill_move drill;  /* of a drill under way; state DRILL_NEVER: none */
 };
 
 struct forecast;
@@ -37,7 +38,8 @@ int forecast_new(const struct control *c, const struct evidence *evidence, struc
                  struct arena *a, struct forecast **ret_forecast) MUST_CHECK;
 /* The fault begins at the forecast's present time; NULL: it ends. */
 void forecast_strike(struct forecast *fc, const struct forecast_fault *fault);
-/* A person's command; what the fold says of it. */
+/* A person's command; what the fold says of it. A drill that is asked for runs: its injections are
+ * the fault. */
 int forecast_command(struct forecast *fc, const struct operator_record *command,
                      enum fold_void *ret_why) MUST_CHECK;
 /* A person's word on every incident that waits for one. */

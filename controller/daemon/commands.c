@@ -120,6 +120,33 @@ static int prepare_undo(struct daemon *d, const struct request *r, struct operat
     return OK;
 }
 
+/* --- Drills -------------------------------------------------------------------------------------
+ */
+
+/* The runbook's bytes stay in the request, which outlives the command. */
+static int prepare_drill(const struct fleet *f, const struct request *r, struct operator_record *o,
+                         char *why)
+{
+    struct drill d;
+    uint32_t step;
+    memset(&d, 0, sizeof d);
+    struct codec in = codec_reader(r->drill, r->drill_size, NULL);
+    drill_codec(&in, &d);
+    const char *broken = codec_finish(&in) != OK ? "it cannot be read" : drill_broken(&d, &step);
+    if (broken != NULL || !d.live) {
+        snprintf(why, WHY_SIZE, "the runbook: %s",
+                 broken != NULL ? broken : "it is not made to be run live");
+        return ERR_INVALID;
+    }
+    o->drill = (struct bytes){r->drill, r->drill_size};
+    if (drill_target_find(f, d.on, r->subject, &o->target) != OK) {
+        snprintf(why, WHY_SIZE, "found \"%s\", expected a %s of fleet %s", r->subject,
+                 drill_on_name(d.on), f->name);
+        return ERR_NOT_FOUND;
+    }
+    return OK;
+}
+
 /* --- All ----------------------------------------------------------------------------------------
  */
 
@@ -144,11 +171,11 @@ int command_prepare(struct daemon *d, const struct request *r, struct operator_r
     case OPERATOR_DEMOTE:
     case OPERATOR_PROMOTE: status = find_features(f, r, &o.subject, why); break;
     case OPERATOR_UNDO: status = prepare_undo(d, r, &o, ret_memory, why); break;
+    case OPERATOR_DRILL: status = prepare_drill(f, r, &o, why); break;
     case OPERATOR_APPROVE:
     case OPERATOR_RELEASE:
     case OPERATOR_SKIP:
     case OPERATOR_FREEZE:
-    case OPERATOR_DRILL:
     case OPERATOR_ABORT: break;
     }
     if (status == OK) {

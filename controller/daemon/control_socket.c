@@ -99,6 +99,7 @@ static void take_command(struct daemon *d, struct unix_client *c, const struct r
     *w = (struct waiter){
         .client = c, .command = e.request, .until = mono_add(mono_now(), ANSWER_US)};
     w->command.changes = NULL; /* borrowed for the step only */
+    w->command.drill = (struct bytes){0};
     log_event(&d->log, LOG_INFO, LOG_CODE("request"),
               LOG_STR("command", operator_command_name(r->command)),
               LOG_STR("subject", r->subject[0] != '\0' ? r->subject : r->service),
@@ -132,6 +133,7 @@ static void take_line(struct daemon *d, struct unix_client *c, const char *line,
     }
     switch (r.kind) {
     case REQUEST_STATUS: send_status(d, c); break;
+    case REQUEST_EVIDENCE: send_line(c, evidence_json(d)); break;
     case REQUEST_COMMAND: take_command(d, c, &r); break;
     }
 }
@@ -141,7 +143,7 @@ static ssize_t on_received(void *user, struct unix_client *c, const uint8_t *dat
     const uint8_t *end = memchr(data, '\n', size);
     if (end == NULL) {
         if (size >= CONTROL_MAX_INPUT) {
-            bad_request(user, c, "a line is longer than 4096 bytes");
+            bad_request(user, c, "a line is longer than 24 KiB");
         }
         return 0; /* a full buffer without a line ends the connection */
     }

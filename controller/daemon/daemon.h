@@ -11,6 +11,7 @@
 #include "daemon/unix_server.h"
 #include "log/bus.h"
 
+#include <jansson.h>
 #include <uv.h>
 
 enum phase {
@@ -24,7 +25,7 @@ enum phase {
 
 enum {
     CONTROL_MAX_CLIENTS = 16,
-    CONTROL_MAX_LINE = 4096,
+    CONTROL_MAX_LINE = 24 * 1024, /* holds a runbook in hex */
     WHY_SIZE = 512,
 };
 
@@ -146,6 +147,10 @@ void reports_take(struct daemon *d, const struct bus_event *e);
 void reports_equip(struct daemon *d, const struct fleet *f);
 /* Puts what was taken since into the journal: now, or when it was not done for a while. */
 void reports_save(struct daemon *d, bool now);
+
+/* evidence.c: the newest report of each observer, for who wants to reason beside the daemon. NULL:
+ * no memory, or one could not be encoded. Freed by the caller. */
+json_t *evidence_json(struct daemon *d) MUST_CHECK;
 
 /* probe_socket.c: the local probe: the fleet to it, link edges from it. */
 int probe_socket_open(struct daemon *d) MUST_CHECK;

@@ -43,7 +43,7 @@ static bool read_reason(const char *text, char ret_reason[RECORD_TEXT_SIZE])
 }
 
 /* What a command takes beside its id and reason. */
-enum { TAKES_SUBJECT = 1, TAKES_FEATURES = 2, TAKES_TIER = 4, TAKES_TTL = 8 };
+enum { TAKES_SUBJECT = 1, TAKES_FEATURES = 2, TAKES_TIER = 4, TAKES_TTL = 8, TAKES_DRILL = 16 };
 
 static const struct form {
     const char *name;
@@ -55,6 +55,8 @@ static const struct form {
     {"release", OPERATOR_RELEASE, "order", 0},
     {"skip", OPERATOR_SKIP, "record", 0},
     {"undo", OPERATOR_UNDO, "decision", TAKES_TTL},
+    {"drill", OPERATOR_DRILL, NULL, TAKES_SUBJECT | TAKES_DRILL},
+    {"abort", OPERATOR_ABORT, "run", 0},
     {"drain", OPERATOR_DRAIN, NULL, TAKES_SUBJECT | TAKES_TTL},
     {"undrain", OPERATOR_UNDRAIN, NULL, TAKES_SUBJECT},
     {"demote", OPERATOR_DEMOTE, NULL, TAKES_FEATURES | TAKES_TIER | TAKES_TTL},
@@ -99,6 +101,23 @@ static bool read_number(const json_t *value, int64_t least, int64_t most, int64_
     return true;
 }
 
+/* A runbook in its canonical form, as lower case hex. */
+static bool read_drill(const char *hex, struct request *r)
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t n = hex == NULL ? 0 : strlen(hex);
+    if (n == 0 || n % 2 != 0 || n / 2 > sizeof r->drill || strspn(hex, digits) != n) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i += 2) {
+        size_t high = (size_t)(strchr(digits, hex[i]) - digits);
+        size_t low = (size_t)(strchr(digits, hex[i + 1]) - digits);
+        r->drill[i / 2] = (uint8_t)(high << 4 | low);
+    }
+    r->drill_size = n / 2;
+    return true;
+}
+
 static int read_fields(const json_t *object, const struct form *form, struct request *r,
                        const char **ret_why)
 {
@@ -122,6 +141,10 @@ static int read_fields(const json_t *object, const struct form *form, struct req
         !read_number(ttl, US_PER_SEC, ORDER_TTL_MAX_US, &r->ttl_us)) {
         return refuse("ttl_us: expected one second to 366 days", ret_why);
     }
+    if ((form->takes & TAKES_DRILL) != 0 &&
+        !read_drill(json_string_value(json_object_get(object, "drill")), r)) {
+        return refuse("drill: expected a runbook's bytes in lower case hex digits", ret_why);
+    }
     r->tier = (uint8_t)tier;
     return OK;
 }
@@ -135,7 +158,7 @@ static int read_command(const json_t *object, const struct form *form, struct re
     }
     if (form->number != NULL &&
         !read_number(json_object_get(object, form->number), 1, INT64_MAX - 1, &number)) {
-        return refuse("incident, order, record, decision: expected its number", ret_why);
+        return refuse("incident, order, record, decision, run: expected its number", ret_why);
     }
     if (!read_reason(json_string_value(json_object_get(object, "reason")), r->reason)) {
         return refuse("reason: expected 1 to 255 bytes without control characters", ret_why);
@@ -159,11 +182,15 @@ static int read_object(const json_t *object, struct request *r, const char **ret
         r->kind = REQUEST_STATUS;
         return OK;
     }
+    if (strcmp(name, "evidence") == 0) {
+        r->kind = REQUEST_EVIDENCE;
+        return OK;
+    }
     const struct form *form = find_form(name);
     if (form != NULL) {
         return read_command(object, form, r, ret_why);
     }
-    return refuse("request: expected status or a command (spillwayd(8))", ret_why);
+    return refuse("request: expected status, evidence or a command (spillwayd(8))", ret_why);
 }
 
 int request_read(const char *line, size_t size, struct request *ret_request, const char **ret_why)

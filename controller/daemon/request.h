@@ -4,7 +4,7 @@
 
 #include "model/order.h"
 
-enum request_kind { REQUEST_STATUS = 1, REQUEST_COMMAND };
+enum request_kind { REQUEST_STATUS = 1, REQUEST_EVIDENCE, REQUEST_COMMAND };
 
 enum { REQUEST_NAME_SIZE = 2 * FLEET_NAME_SIZE + 16 }; /* "carrier-at:A@B" */
 
@@ -14,11 +14,13 @@ struct request {
     enum operator_command command;
     struct request_id id;
     uint64_t number;                 /* incident, order, record or decision */
-    char subject[REQUEST_NAME_SIZE]; /* as order_subject_find() takes it */
+    char subject[REQUEST_NAME_SIZE]; /* as order_subject_find() takes it, or drill_target_find() */
     char region[FLEET_NAME_SIZE], service[FLEET_NAME_SIZE];
     uint8_t tier;
     int64_t ttl_us;
     char reason[RECORD_TEXT_SIZE]; /* not empty, no control characters */
+    size_t drill_size;             /* bytes of a runbook in its canonical form, 0: none */
+    uint8_t drill[DRILL_MAX_BYTES];
 };
 
 /* Reads a line without its end. ERR_INVALID, with a static sentence that says what was expected.

@@ -146,6 +146,9 @@ void drill_move(struct control *c, const struct drill_move *m, struct logtime no
     if (m->state == DRILL_NEVER) {
         return;
     }
+    if (m->core_errors_ppm > r->core_errors_ppm) {
+        r->core_errors_ppm = m->core_errors_ppm;
+    }
     if (m->state != DRILL_RUNNING) {
         stop(c, m, m->state, now);
         return;

@@ -66,6 +66,15 @@ uint32_t drill_injecting(const struct drill *d, uint32_t step)
     return open;
 }
 
+bool drill_injects(const struct drill *d)
+{
+    bool injects = false;
+    for (uint16_t i = 0; i < d->step_count; i++) {
+        injects = injects || d->steps[i].action == DRILL_INJECT;
+    }
+    return injects;
+}
+
 /* A drain that no step before this one took back. */
 static bool draining(const struct drill *d, uint32_t step)
 {

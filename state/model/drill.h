@@ -113,6 +113,7 @@ struct drill_run {
     bool done;     /* its action was taken; what comes after it is waited for */
     enum drill_cause cause;
     uint32_t incident;         /* of that cause */
+    uint32_t core_errors_ppm;  /* the worst that a move has told */
     struct digest plan_before; /* plan_shape_digest() when it began */
     struct logtime began, step_since, ended;
     struct logtime injected[DRILL_MAX_STEPS]; /* when each step's injection began */
@@ -126,6 +127,7 @@ struct drill_move {
     bool done;
     enum drill_cause cause;
     uint32_t incident;
+    uint32_t core_errors_ppm; /* of core requests when it was decided, as far as it is measured */
 };
 
 /* The table of allowed transitions. */
@@ -165,6 +167,8 @@ void drill_codec(struct codec *c, struct drill *d);
  * later step and by itself, steps are named once, times are bounded, the way back ends in the very
  * plan from before. */
 const char *drill_broken(const struct drill *d, uint32_t *ret_step);
+/* Some step of it injects a fault; else it drains. */
+bool drill_injects(const struct drill *d);
 /* The last step before `step` that began an injection which no step has ended; DRILL_MAX_STEPS:
  * none. */
 uint32_t drill_injecting(const struct drill *d, uint32_t step);

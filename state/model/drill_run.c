@@ -146,6 +146,7 @@ void drill_move_codec(struct codec *c, struct drill_move *m)
     codec_bool(c, &m->done);
     m->cause = (enum drill_cause)codec_choice(c, m->cause, DRILL_CAUSE_INJECTOR);
     codec_u32(c, &m->incident);
+    codec_u32(c, &m->core_errors_ppm);
 }
 
 void drill_run_codec(struct codec *c, struct drill_run *r)
@@ -164,6 +165,7 @@ void drill_run_codec(struct codec *c, struct drill_run *r)
     codec_bool(c, &r->done);
     r->cause = (enum drill_cause)codec_choice(c, r->cause, DRILL_CAUSE_INJECTOR);
     codec_u32(c, &r->incident);
+    codec_u32(c, &r->core_errors_ppm);
     codec_bytes(c, r->plan_before.bytes, sizeof r->plan_before.bytes);
     codec_i64(c, &r->began.us);
     codec_i64(c, &r->step_since.us);

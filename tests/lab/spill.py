@@ -59,7 +59,7 @@ class Spillway:
         probe = self._settings(idc, "probe.yaml", PROBE)
         self.processes.start(f"routed-{idc}", netns, [
             self.programs["spillway-routed"], "--fleet", self.own_fleet(), "--idc", idc, "--client", "nobody",
-            "--socket", f"{where}/helper/routed.sock", "--state", f"{where}/helper/fence"], idc=idc)
+            "--socket", f"{where}/helper/routed.sock", "--state", f"{where}/helper/fence", "--drills"], idc=idc)
         self.processes.start(f"spillwayd-{idc}", netns, [self.programs["spillwayd"], "--config", daemon],
                              unprivileged=True, idc=idc)
         self.processes.start(f"probe-{idc}", netns, [self.programs["spillway-probe"], "--config", probe],

@@ -154,13 +154,22 @@ static void decide(struct rng *r, struct decide *d, struct arena *a)
         change(r, &d->changes[i]);
     }
     d->order = (uint32_t)rng_next(r);
+    d->demand_count = (uint32_t)rng_below(r, 5);
+    d->demands = room(a, d->demand_count, sizeof(*d->demands));
+    for (uint32_t i = 0; i < d->demand_count; i++) {
+        d->demands[i] = (struct demand_word){.service = (uint16_t)rng_next(r),
+                                             .view = (uint16_t)rng_next(r),
+                                             .rps = rng_next(r),
+                                             .seen_rps = rng_below(r, 1000)};
+    }
     if (rng_below(r, 2) == 1) {
         d->drill =
             (struct drill_move){.state = (enum drill_state)(1 + rng_below(r, DRILL_REFUSED)),
                                 .step = (uint16_t)rng_below(r, DRILL_MAX_STEPS),
                                 .done = rng_below(r, 2) == 1,
                                 .cause = (enum drill_cause)rng_below(r, DRILL_CAUSE_INJECTOR + 1),
-                                .incident = (uint32_t)rng_next(r)};
+                                .incident = (uint32_t)rng_next(r),
+            .core_errors_ppm = (uint32_t)rng_next(r)};
     }
 }
 

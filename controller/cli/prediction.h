@@ -1,0 +1,29 @@
+/* prediction.h: what a fault would do to this fleet now: from the journal's control state and live
+ * evidence, by core/forecast. */
+#ifndef SPILLWAY_CLI_PREDICTION_H
+#define SPILLWAY_CLI_PREDICTION_H
+
+#include "cli/host.h"
+#include "core/forecast.h"
+
+struct prediction {
+    void *memory;
+    const struct fleet *fleet;
+    const struct control *before; /* borrowed from the host */
+    struct forecast *forecast;    /* run until it was quiet after the fault */
+    int64_t effect_us;            /* from the fault to the first change of the plan; -1: none */
+    uint32_t decisions;
+    uint32_t moved_ppm; /* share of all slots that move */
+    bool live;          /* on live evidence; else every probe was taken to see all well */
+};
+
+/* ERR_UNAVAILABLE while nobody leads, ERR_MEMORY, ERR_FULL. */
+int prediction_make(const struct cli *c, const struct host *h, const struct drill *d,
+                    const struct drill_target *target, struct prediction *ret_p) MUST_CHECK;
+void prediction_done(struct prediction *p);
+/* For people: what would be decided and when, what each IDC would carry, what would be shed. */
+void prediction_print(const struct cli *c, const struct prediction *p);
+/* The same as JSON; documented in spillway(1). */
+json_t *prediction_json(const struct prediction *p);
+
+#endif
