@@ -21,43 +21,61 @@ size_t confirm_arena_size(const struct fleet *f)
            f->idc_count * sizeof(struct evidence_ref) + 3 * 16;
 }
 
-/* What is seen of the subject now; HEALTH_UNKNOWN for kinds that have no verdict of their own. */
-static enum health seen(const struct control *c, const struct diagnosis *d, const struct subject *s)
+static const struct verdict *within(const struct verdict *all, size_t at, size_t count)
 {
-    const struct fleet *f = c->fleet;
-    switch (s->kind) {
-    case SUBJECT_LINK: return s->a < f->link_count ? d->links[s->a].health : HEALTH_UNKNOWN;
-    case SUBJECT_IDC: return s->a < f->idc_count ? d->idcs[s->a].health : HEALTH_UNKNOWN;
-    case SUBJECT_OBSERVER: return s->a < f->idc_count ? d->observers[s->a].health : HEALTH_UNKNOWN;
-    case SUBJECT_SERVICE:
-        return s->a < f->service_count && s->b < f->idc_count
-                   ? d->services[(uint32_t)s->a * f->idc_count + s->b].health
-                   : HEALTH_UNKNOWN;
-    case SUBJECT_CONDUIT:
-    case SUBJECT_CARRIER:
-    case SUBJECT_REGION:
-    case SUBJECT_ENTRANCE:
-    case SUBJECT_FEATURES:
-    case SUBJECT_CARRIER_AT:
-    case SUBJECT_PATH:
-    case SUBJECT_BACKBONE: return HEALTH_UNKNOWN;
-    }
-    return HEALTH_UNKNOWN;
+    return at < count ? &all[at] : NULL;
 }
 
-/* Incidents for which plans move something. The others (an overload, a blind observer, an isolated
- * IDC, a mere suspicion) may ride in the same record and prove nothing about its plan. */
+/* What is seen of the incident's subject now; NULL for kinds that have no verdict of their own. */
+static const struct verdict *seen(const struct control *c, const struct diagnosis *d,
+                                  const struct incident *n)
+{
+    const struct fleet *f = c->fleet;
+    const struct subject *s = &n->subject;
+    size_t idcs = f->idc_count, at_idc = (size_t)s->a * idcs + s->b;
+    switch (s->kind) {
+    case SUBJECT_LINK: return within(d->links, s->a, f->link_count);
+    case SUBJECT_CONDUIT: return within(d->conduits, s->a, f->conduit_count);
+    case SUBJECT_CARRIER: return within(d->carriers, s->a, f->carrier_count);
+    case SUBJECT_IDC:
+        return within(n->kind == INCIDENT_IDC_ISOLATED ? d->backbones : d->idcs, s->a, idcs);
+    case SUBJECT_OBSERVER: return within(d->observers, s->a, idcs);
+    case SUBJECT_SERVICE: return within(d->services, at_idc, f->service_count * idcs);
+    case SUBJECT_CARRIER_AT: return within(d->fronts, at_idc, f->carrier_count * idcs);
+    case SUBJECT_PATH: return within(d->paths, path_index(f, s->a, s->b), path_count(f));
+    case SUBJECT_BACKBONE: return within(d->backbones, s->a, idcs);
+    case SUBJECT_REGION:
+    case SUBJECT_ENTRANCE:
+    case SUBJECT_FEATURES: return NULL;
+    }
+    return NULL;
+}
+
+/* Incidents for which plans move something. The others (an overload, a blind observer, a carrier
+ * that is down everywhere, a region beside its outages, a mere suspicion) may ride in the same
+ * record and prove nothing about its plan. */
 static bool moves_plans(const struct incident *n)
 {
-    bool kind = n->kind == INCIDENT_IDC_OUTAGE || n->kind == INCIDENT_GRAY_FAILURE ||
-                n->kind == INCIDENT_LINK_CUT;
-    return kind && n->state != INCIDENT_SUSPECTED;
+    bool moves = false;
+    switch (n->kind) {
+    case INCIDENT_IDC_OUTAGE:
+    case INCIDENT_LINK_CUT:
+    case INCIDENT_CONDUIT_CUT: moves = true; break;
+    case INCIDENT_CARRIER_OUTAGE: moves = n->subject.kind == SUBJECT_CARRIER_AT; break;
+    case INCIDENT_IDC_ISOLATED: moves = n->rule == RULE_OFF_BACKBONE; break;
+    case INCIDENT_GRAY_FAILURE: moves = n->subject.kind != SUBJECT_LINK; break;
+    case INCIDENT_REGION_DISASTER:
+    case INCIDENT_OVERLOAD:
+    case INCIDENT_BLIND_OBSERVER: break;
+    }
+    return moves && n->state != INCIDENT_SUSPECTED;
 }
 
 /* Does what the decision held of this incident still hold? */
 static enum word weigh(const struct control *c, const struct diagnosis *d, const struct incident *n)
 {
-    enum health now = seen(c, d, &n->subject);
+    const struct verdict *v = seen(c, d, n);
+    enum health now = v == NULL ? HEALTH_UNKNOWN : v->health;
     if (now == HEALTH_UNKNOWN || now == HEALTH_DEGRADED) {
         return WORD_WAITS; /* not concluded (diagnose.h) */
     }

@@ -38,8 +38,9 @@ static uint32_t change_bound(const struct fleet *f)
 
 static uint32_t verdict_bound(const struct fleet *f)
 {
-    uint64_t n = (uint64_t)f->link_count + (uint64_t)2 * f->idc_count +
-                 (uint64_t)f->service_count * f->idc_count;
+    uint64_t n = (uint64_t)f->link_count + f->conduit_count + (uint64_t)3 * f->idc_count +
+                 (uint64_t)(f->service_count + f->carrier_count) * f->idc_count + f->carrier_count +
+                 path_count(f);
     return n < RECORD_MAX_VERDICTS ? (uint32_t)n : RECORD_MAX_VERDICTS;
 }
 
@@ -82,7 +83,7 @@ int plan_initial(const struct fleet *f, struct arena *a, struct plan *ret_plan)
     struct plan plan;
     bool *out = ARENA_NEW(a, bool, f->link_count);
     int status = out == NULL ? ERR_FULL : plan_home(f, a, &plan);
-    status = status == OK ? nexthop_plan(f, out, a, &plan) : status;
+    status = status == OK ? nexthop_plan(f, out, out, a, &plan) : status;
     if (status != OK) {
         return status;
     }
@@ -163,7 +164,7 @@ static int propose_routes(struct work *w)
             *plan_released(&w->to, l, end) = c->link_downs[(uint32_t)l * 2 + end];
         }
     }
-    return nexthop_plan(w->o.f, w->o.link_out, w->arena, &w->to);
+    return nexthop_plan(w->o.f, w->o.link_out, w->o.link_gray, w->arena, &w->to);
 }
 
 /* A record holds so many changes: hops that do not fit come with the next decision. */
@@ -414,17 +415,52 @@ static void cite_all(struct decide *d, uint32_t max, const struct verdict *verdi
     }
 }
 
-/* IDCs first: they explain the most. A service that only repeats its IDC's verdict is left out. */
+static bool repeats(const struct verdict *v, const struct verdict *whole)
+{
+    return v->rule == whole->rule && v->health == whole->health;
+}
+
+/* Carriers at IDCs, and entrances over carriers, that say more than their IDC and services do. What
+ * nobody can see over a carrier is the carrier's own verdict. */
+static void cite_carriers(const struct fleet *f, const struct diagnosis *d, uint32_t max,
+                          struct decide *ret)
+{
+    cite_all(ret, max, d->carriers, f->carrier_count);
+    for (size_t i = 0; i < (size_t)f->carrier_count * f->idc_count; i++) {
+        const struct verdict *v = &d->fronts[i];
+        if (!repeats(v, &d->idcs[i % f->idc_count]) && v->rule != RULE_OBSERVER_SUSPECT &&
+            v->rule != RULE_SERVICE_DEAD_INSIDE) {
+            cite_all(ret, max, v, 1);
+        }
+    }
+    for (size_t i = 0; i < path_count(f); i++) {
+        const struct verdict *v = &d->paths[i];
+        const struct entrance *e = &f->entrances[i / f->carrier_count];
+        size_t front = i % f->carrier_count * f->idc_count + e->idc;
+        size_t place = (size_t)e->service * f->idc_count + e->idc;
+        if (!repeats(v, &d->fronts[front]) && !repeats(v, &d->services[place]) &&
+            v->rule != RULE_OBSERVER_SUSPECT) {
+            cite_all(ret, max, v, 1);
+        }
+    }
+}
+
+/* IDCs first: they explain the most. A part that only repeats the verdict of its whole is left out.
+ */
 static void cite_verdicts(const struct fleet *f, const struct diagnosis *d, struct decide *ret)
 {
     uint32_t max = verdict_bound(f);
     cite_all(ret, max, d->idcs, f->idc_count);
+    cite_carriers(f, d, max, ret);
+    for (uint16_t g = 0; g < f->conduit_count; g++) {
+        cite_all(ret, max, &d->conduits[g], d->conduits[g].health == HEALTH_DOWN ? 1 : 0);
+    }
+    cite_all(ret, max, d->backbones, f->idc_count);
     cite_all(ret, max, d->observers, f->idc_count);
     cite_all(ret, max, d->links, f->link_count);
     for (size_t i = 0; i < (size_t)f->service_count * f->idc_count; i++) {
-        const struct verdict *v = &d->services[i], *idc = &d->idcs[i % f->idc_count];
-        if (v->rule != idc->rule || v->health != idc->health) {
-            cite_all(ret, max, v, 1);
+        if (!repeats(&d->services[i], &d->idcs[i % f->idc_count])) {
+            cite_all(ret, max, &d->services[i], 1);
         }
     }
 }

@@ -1,27 +1,19 @@
-/* diagnose.c: the numbered ladders that turn the observers' words into verdicts. */
-#include "core/diagnose.h"
+/* diagnose.c: the numbered ladders that turn the observers' words into verdicts: observers, IDCs
+ * and services. */
+#include "core/diagnose_internal.h"
 
 #include "base/bug.h"
-#include "core/witness.h"
 
 #include <string.h>
-
-/* What the ladders look at. */
-struct bench {
-    const struct control *c;
-    const struct fleet *f;
-    const struct policy *policy;
-    const struct witness *w;
-    struct diagnosis *d;
-    int64_t cold_us; /* what is left of the cold start, 0 or less when it is over */
-};
 
 size_t diagnosis_arena_size(const struct fleet *f)
 {
     size_t verdicts = (size_t)f->link_count + 2 * (size_t)f->idc_count +
                       (size_t)f->service_count * f->idc_count +
-                      (size_t)f->carrier_count * (1 + f->idc_count) + path_count(f);
-    return witness_arena_size(f) + verdicts * sizeof(struct verdict) + (size_t)7 * 16;
+                      (size_t)f->carrier_count * (1 + f->idc_count) + path_count(f) + f->idc_count +
+                      f->conduit_count;
+    return witness_arena_size(f) + verdicts * sizeof(struct verdict) + f->link_count +
+           (size_t)10 * 16;
 }
 
 int diagnosis_new(const struct fleet *f, struct arena *a, struct diagnosis *ret_d)
@@ -38,38 +30,43 @@ int diagnosis_new(const struct fleet *f, struct arena *a, struct diagnosis *ret_
     d.carriers = ARENA_NEW(a, struct verdict, f->carrier_count);
     d.fronts = ARENA_NEW(a, struct verdict, (size_t)f->carrier_count * f->idc_count);
     d.paths = ARENA_NEW(a, struct verdict, path_count(f));
+    d.backbones = ARENA_NEW(a, struct verdict, f->idc_count);
+    d.conduits = ARENA_NEW(a, struct verdict, f->conduit_count);
+    d.waits = ARENA_NEW(a, bool, f->link_count);
     if (d.links == NULL || d.idcs == NULL || d.services == NULL || d.observers == NULL ||
-        d.carriers == NULL || d.fronts == NULL || d.paths == NULL) {
+        d.carriers == NULL || d.fronts == NULL || d.paths == NULL || d.backbones == NULL ||
+        d.conduits == NULL || d.waits == NULL) {
         return ERR_FULL;
     }
     *ret_d = d;
     return OK;
 }
 
-static void conclude(struct verdict *v, enum health h, enum rule rule, int64_t held_us)
+void conclude(struct verdict *v, enum health h, enum rule rule, int64_t held_us)
 {
     v->health = h;
     v->rule = rule;
     v->held_us = held_us;
 }
 
-/* Time alone will change a verdict in so long. */
-static void wake_in(const struct bench *b, int64_t us)
+void wake_in(const struct bench *b, int64_t us)
 {
     if (us > 0 && us < b->d->next_us) {
         b->d->next_us = us;
     }
 }
 
-static const struct incident *open_incident(const struct control *c, enum incident_kind kind,
-                                            struct subject subject)
+bool case_open(const struct bench *b, enum incident_kind kind, enum subject_kind of, uint16_t a,
+               uint16_t at)
 {
-    for (uint32_t i = 0; i < c->incident_count; i++) {
-        if (c->incidents[i].kind == kind && subject_equal(&c->incidents[i].subject, &subject)) {
-            return &c->incidents[i];
+    struct subject subject = {of, a, at};
+    for (uint32_t i = 0; i < b->c->incident_count; i++) {
+        const struct incident *n = &b->c->incidents[i];
+        if (n->kind == kind && subject_equal(&n->subject, &subject)) {
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
 static void judge_observer(const struct bench *b, uint16_t o)
@@ -100,16 +97,8 @@ static bool says_alive(const struct bench *b, uint16_t x, int64_t dark_us)
            own->age_us + margin_us < dark_us;
 }
 
-/* What it takes to believe that something is dead. */
-struct proof {
-    enum rule rule;  /* by which min_observers who agree conclude it */
-    bool references; /* their references over its carriers must be good ... */
-    bool lone;       /* ... and who proves himself so is enough when nobody else speaks */
-};
-
-/* All counted observers have called it dark for dark_us: is that a death? */
-static void judge_dark(const struct bench *b, struct verdict *v, const struct tally *t,
-                       int64_t dark_us, struct proof proof)
+void judge_dark(const struct bench *b, struct verdict *v, const struct tally *t, int64_t dark_us,
+                struct proof proof)
 {
     uint32_t agree = proof.references ? t->covered : t->dark;
     memcpy(v->for_observers, t->dark_bits, sizeof v->for_observers);
@@ -128,9 +117,7 @@ static void judge_dark(const struct bench *b, struct verdict *v, const struct ta
     }
 }
 
-/* Nobody who counts calls it dark; at least one may see it good. */
-static void judge_not_dark(const struct bench *b, struct verdict *v, const struct tally *t,
-                           bool restoring)
+void judge_not_dark(const struct bench *b, struct verdict *v, const struct tally *t, bool restoring)
 {
     if (t->good == 0) {
         bool suspect = t->suspect > 0;
@@ -146,21 +133,19 @@ static void judge_not_dark(const struct bench *b, struct verdict *v, const struc
     conclude(v, HEALTH_UP, held ? RULE_HOLD_DOWN : RULE_SEEN_GOOD, t->good_us);
 }
 
-static void judge_partly(struct verdict *v, const struct tally *t)
+void judge_partly(struct verdict *v, const struct tally *t)
 {
     memcpy(v->for_observers, t->dark_bits, sizeof v->for_observers);
     conclude(v, HEALTH_DEGRADED, RULE_PARTLY_SEEN, t->dark_us);
 }
 
-/* What holds for the whole holds for its part. */
-static void judge_as(struct verdict *v, const struct verdict *whole)
+void judge_as(struct verdict *v, const struct verdict *whole)
 {
     memcpy(v->for_observers, whole->for_observers, sizeof v->for_observers);
     conclude(v, whole->health, whole->rule, whole->held_us);
 }
 
-/* Dark to all who speak of it. */
-static bool all_dark(const struct tally *t)
+bool all_dark(const struct tally *t)
 {
     return t->good == 0 && t->dark > 0;
 }
@@ -172,8 +157,8 @@ static void judge_idc(const struct bench *b, uint16_t x)
     *v = (struct verdict){.subject = {SUBJECT_IDC, x, 0}};
     if (t->dark == 0) {
         judge_not_dark(b, v, t,
-                       open_incident(b->c, INCIDENT_IDC_OUTAGE, v->subject) != NULL ||
-                           open_incident(b->c, INCIDENT_IDC_ISOLATED, v->subject) != NULL);
+                       case_open(b, INCIDENT_IDC_OUTAGE, SUBJECT_IDC, x, 0) ||
+                           case_open(b, INCIDENT_IDC_ISOLATED, SUBJECT_IDC, x, 0));
     } else if (t->good > 0) {
         judge_partly(v, t);
     } else if (says_alive(b, x, t->dark_us)) {
@@ -196,226 +181,12 @@ static void judge_service(const struct bench *b, uint16_t s, uint16_t x)
         judge_as(v, &b->d->idcs[x]);
     } else if (t->dark == 0) {
         judge_not_dark(b, v, t,
-                       open_incident(b->c, INCIDENT_GRAY_FAILURE, v->subject) != NULL ||
-                           open_incident(b->c, INCIDENT_IDC_OUTAGE,
-                                         (struct subject){SUBJECT_IDC, x, 0}) != NULL);
+                       case_open(b, INCIDENT_GRAY_FAILURE, SUBJECT_SERVICE, s, x) ||
+                           case_open(b, INCIDENT_IDC_OUTAGE, SUBJECT_IDC, x, 0));
     } else if (t->good > 0) {
         judge_partly(v, t);
     } else {
         judge_dark(b, v, t, t->dark_us, (struct proof){RULE_SERVICE_DEAD_INSIDE, false, false});
-    }
-}
-
-/* Somebody blind on it alone is no death of the carrier; min_observers are, when nobody sees
- * anything over it. */
-static void judge_carrier(const struct bench *b, uint16_t c)
-{
-    struct verdict *v = &b->d->carriers[c];
-    const struct tally *t = &b->w->carriers[c];
-    *v = (struct verdict){.subject = {SUBJECT_CARRIER, c, 0}};
-    if (t->dark == 0) {
-        judge_not_dark(b, v, t, open_incident(b->c, INCIDENT_CARRIER_OUTAGE, v->subject) != NULL);
-    } else if (t->good > 0) {
-        judge_partly(v, t);
-    } else {
-        judge_dark(b, v, t, t->dark_us, (struct proof){RULE_CARRIER_DARK_EVERYWHERE, false, false});
-    }
-}
-
-/* Observers are believed about a carrier by their references over it, where it has any. */
-static struct proof proof_over(const struct bench *b, uint16_t c, enum rule rule)
-{
-    return (struct proof){rule, (b->w->referenced >> c & 1) != 0, true};
-}
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static bool coming_back(const struct bench *b, uint16_t x)
-{
-    return open_incident(b->c, INCIDENT_IDC_OUTAGE, (struct subject){SUBJECT_IDC, x, 0}) != NULL;
-}
-
-/* A carrier at an IDC. A service that is dead inside is dark over every carrier, and its own case:
- * only entrances of services that somebody sees good there tell of the carrier. */
-static void judge_front(const struct bench *b, uint16_t c, uint16_t x)
-{
-    size_t at = (size_t)c * b->f->idc_count + x;
-    struct verdict *v = &b->d->fronts[at];
-    const struct tally *t = &b->w->fronts[at], *idc = &b->w->idcs[x];
-    *v = (struct verdict){.subject = {SUBJECT_CARRIER_AT, c, x}};
-    if (all_dark(idc)) {
-        judge_as(v, &b->d->idcs[x]);
-    } else if (t->dark == 0) {
-        judge_not_dark(b, v, t,
-                       coming_back(b, x) ||
-                           open_incident(b->c, INCIDENT_CARRIER_OUTAGE, v->subject) != NULL);
-    } else if (t->good > 0) {
-        judge_partly(v, t);
-    } else if (!b->w->served[at]) {
-        memcpy(v->for_observers, t->dark_bits, sizeof v->for_observers);
-        conclude(v, HEALTH_DEGRADED, RULE_SERVICE_DEAD_INSIDE, t->dark_us);
-    } else {
-        /* Dark over this one while good over something else, for the whole window. */
-        judge_dark(b, v, t, least(t->dark_us, idc->good_us),
-                   proof_over(b, c, RULE_CARRIER_DARK_HERE));
-    }
-}
-
-/* Somebody could look at the entrance over the carrier. */
-static bool watched(const struct bench *b, uint16_t e, uint16_t c)
-{
-    uint16_t x = b->f->entrances[e].idc;
-    return b->w->watchers[c] > (b->w->carriers_at[x] >> c & 1);
-}
-
-static bool path_was_out(const struct bench *b, const struct verdict *v, uint16_t c)
-{
-    const struct entrance *e = &b->f->entrances[v->subject.a];
-    struct subject place = {SUBJECT_SERVICE, e->service, e->idc};
-    struct subject front = {SUBJECT_CARRIER_AT, c, e->idc};
-    return coming_back(b, e->idc) || open_incident(b->c, INCIDENT_GRAY_FAILURE, place) != NULL ||
-           open_incident(b->c, INCIDENT_CARRIER_OUTAGE, front) != NULL ||
-           open_incident(b->c, INCIDENT_GRAY_FAILURE, v->subject) != NULL;
-}
-
-/* What is dark as a whole (IDC, service there, carrier there) is judged as that. */
-static void judge_path(const struct bench *b, uint16_t e, uint16_t c)
-{
-    const struct entrance *at = &b->f->entrances[e];
-    size_t place = (size_t)at->service * b->f->idc_count + at->idc;
-    size_t front = (size_t)c * b->f->idc_count + at->idc;
-    struct verdict *v = &b->d->paths[path_index(b->f, e, c)];
-    const struct tally *t = &b->w->paths[path_index(b->f, e, c)];
-    *v = (struct verdict){.subject = {SUBJECT_PATH, e, c}};
-    if (!entrance_over(at, c)) {
-        return;
-    }
-    if (all_dark(&b->w->idcs[at->idc]) || all_dark(&b->w->places[place]) || !watched(b, e, c)) {
-        judge_as(v, &b->d->services[place]);
-    } else if (all_dark(&b->w->fronts[front])) {
-        judge_as(v, &b->d->fronts[front]);
-    } else if (t->dark == 0) {
-        judge_not_dark(b, v, t, path_was_out(b, v, c));
-    } else if (t->good > 0) {
-        judge_partly(v, t);
-    } else {
-        judge_dark(b, v, t, least(t->dark_us, b->w->fronts[front].good_us),
-                   proof_over(b, c, RULE_PATH_DARK));
-    }
-}
-
-/* How long a link must have been down before it is called cut. A link whose IDC may be dying as a
- * whole waits until the checks of that IDC's services have had their say, so that the death of an
- * IDC is one incident and not one per link; local steps along the committed hops have moved traffic
- * long before. */
-static int64_t link_window_us(const struct bench *b, uint16_t l)
-{
-    const struct policy *p = b->policy;
-    int64_t window_us = p->confirmation_us;
-    for (int end = 0; end < 2; end++) {
-        uint16_t x = b->f->links[l].end[end].idc;
-        if (x != FLEET_NONE && b->w->darkened[x] && b->d->idcs[x].health != HEALTH_DOWN) {
-            return window_us + p->check_timeout_us +
-                   (int64_t)p->check_failures * p->check_interval_us;
-        }
-    }
-    return window_us;
-}
-
-/* An IDC at one of its ends is dark and not confirmed yet. */
-static bool waits_for_idc(const struct bench *b, uint16_t l)
-{
-    for (int end = 0; end < 2; end++) {
-        uint16_t x = b->f->links[l].end[end].idc;
-        if (x != FLEET_NONE && b->d->idcs[x].rule == RULE_NOT_CONFIRMED_YET) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void judge_link_down(const struct bench *b, struct verdict *v, uint16_t l, bool both,
-                            int64_t held_us)
-{
-    int64_t window_us = link_window_us(b, l);
-    if (held_us < window_us || waits_for_idc(b, l)) {
-        wake_in(b, window_us - held_us);
-        conclude(v, HEALTH_DEGRADED, RULE_NOT_CONFIRMED_YET, held_us);
-    } else {
-        conclude(v, HEALTH_DOWN, both ? RULE_BOTH_ENDS_DOWN : RULE_ONE_END_DOWN, held_us);
-    }
-}
-
-/* True while a link is out of service in the control state: it has to hold before it is released.
- */
-static bool link_is_held(const struct bench *b, uint16_t l)
-{
-    const uint32_t *downs = &b->c->link_downs[(uint32_t)l * 2];
-    return downs[0] > *plan_released(&b->c->plan, l, 0) ||
-           downs[1] > *plan_released(&b->c->plan, l, 1) ||
-           open_incident(b->c, INCIDENT_LINK_CUT, (struct subject){SUBJECT_LINK, l, 0}) != NULL;
-}
-
-static void judge_link_up(const struct bench *b, struct verdict *v, uint16_t l, int64_t held_us)
-{
-    int64_t left_us = b->policy->link_hold_down_us - held_us;
-    if (left_us > 0 && link_is_held(b, l)) {
-        wake_in(b, left_us);
-        conclude(v, HEALTH_UP, RULE_HOLD_DOWN, held_us);
-    } else {
-        conclude(v, HEALTH_UP, RULE_SEEN_GOOD, held_us);
-    }
-}
-
-static void judge_link(const struct bench *b, uint16_t l)
-{
-    struct verdict *v = &b->d->links[l];
-    *v = (struct verdict){.subject = {SUBJECT_LINK, l, 0}};
-    uint32_t down = 0, degraded = 0, up = 0, suspect = 0;
-    int64_t down_us = 0, up_us = INT64_MAX;
-    for (int end = 0; end < 2; end++) {
-        const struct end_word *word = &b->w->ends[(uint32_t)l * 2 + (uint32_t)end];
-        suspect += word->suspect ? 1 : 0;
-        if (word->health == HEALTH_UNKNOWN) {
-            continue;
-        }
-        observer_bit_set(v->for_observers, b->f->links[l].end[end].idc);
-        if (word->health == HEALTH_DOWN) {
-            down_us = word->held_us > down_us ? word->held_us : down_us;
-            down++;
-        } else {
-            up_us = word->held_us < up_us ? word->held_us : up_us;
-            up++;
-            degraded += word->health == HEALTH_DEGRADED ? 1 : 0;
-        }
-    }
-    if (down > 0) {
-        judge_link_down(b, v, l, down == 2, down_us);
-    } else if (up == 0) {
-        conclude(v, HEALTH_UNKNOWN, suspect > 0 ? RULE_OBSERVER_SUSPECT : RULE_NO_FRESH_EVIDENCE,
-                 0);
-    } else if (degraded > 0) {
-        conclude(v, HEALTH_DEGRADED, RULE_END_DEGRADED, up_us);
-    } else {
-        judge_link_up(b, v, l, up_us);
-    }
-}
-
-static void judge_carriers(const struct bench *b)
-{
-    for (uint16_t c = 0; c < b->f->carrier_count; c++) {
-        judge_carrier(b, c);
-        for (uint16_t x = 0; x < b->f->idc_count; x++) {
-            judge_front(b, c, x);
-        }
-    }
-    for (uint16_t e = 0; e < b->f->entrance_count; e++) {
-        for (uint16_t c = 0; c < b->f->carrier_count; c++) {
-            judge_path(b, e, c);
-        }
     }
 }
 
@@ -444,7 +215,5 @@ void diagnose(const struct control *c, const struct evidence *evidence, struct l
         }
     }
     judge_carriers(&b);
-    for (uint16_t l = 0; l < f->link_count; l++) {
-        judge_link(&b, l);
-    }
+    judge_links(&b);
 }

@@ -27,6 +27,9 @@ struct diagnosis {
     struct verdict *carriers;  /* [carrier] everywhere */
     struct verdict *fronts;    /* [carrier * idc_count + idc] the carrier at the IDC */
     struct verdict *paths;     /* [path_index()] the entrance as reached over the carrier */
+    struct verdict *backbones; /* [idc] its spans to living IDCs as a whole */
+    struct verdict *conduits;  /* [conduit] */
+    bool *waits;               /* [link] working memory: for its siblings in a conduit */
     int64_t next_us;         /* in how long a verdict may change by time alone; INT64_MAX: never */
     struct witness *witness; /* working memory: the words of the observers (core/witness.h) */
 };

@@ -117,6 +117,7 @@ const char *rule_text(enum rule r)
         return "dark over this carrier to enough observers whose references over it are good, "
                "while other entrances of its IDC are seen over it";
     case RULE_CONDUIT_CUT: return "all links of the conduit are down";
+    case RULE_REGION_DOWN: return "all IDCs that serve from the region are down";
     case RULE_OFF_BACKBONE:
         return "all its links to living IDCs are down, and its entrances are seen good from "
                "outside";

@@ -140,6 +140,9 @@ static void tell_what_stays(struct check_run *g, uint16_t s, uint16_t v)
 {
     const struct fleet *f = g->o->f;
     const struct answer *a = plan_answer(g->to, s, v);
+    if (g->o->carrier_out[f->views[v].carrier] && !answer_empty(a)) {
+        tell(g, GUARD_LAST_IDC, false, (struct subject){SUBJECT_CARRIER, f->views[v].carrier, 0});
+    }
     for (uint8_t i = 0; i < a->count; i++) {
         uint16_t e = a->slots[i].entrance;
         size_t path = e == FLEET_NONE ? 0 : path_index(f, e, f->views[v].carrier);
@@ -149,7 +152,9 @@ static void tell_what_stays(struct check_run *g, uint16_t s, uint16_t v)
         if (e == FLEET_NONE || !g->o->out[path]) {
             continue;
         }
-        bool budget = g->o->over_budget[f->entrances[e].idc];
+        uint16_t c = f->views[v].carrier;
+        uint16_t x = f->entrances[e].idc;
+        bool budget = g->o->over_budget[(size_t)c * f->idc_count + x] || g->o->over_stranded[x];
         if (f->services[s].stateful) {
             tell(g, GUARD_STATEFUL, false, place_of(f, e));
         } else if (budget) {

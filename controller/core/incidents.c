@@ -1,6 +1,6 @@
-/* incidents.c: the lives of incidents, moved by verdicts, actuators' outcomes and a person's word.
+/* incidents.c: the lives of incidents, moved by actuators' outcomes and a person's word.
  */
-#include "core/incidents.h"
+#include "core/incidents_internal.h"
 
 #include "base/bug.h"
 
@@ -15,7 +15,7 @@ void cases_begin(struct casebook *cases, const struct control *c)
     cases->next_id = c->next_incident == 0 ? 1 : c->next_incident;
 }
 
-static void go(struct incident *i, enum incident_state to, struct logtime now)
+void case_go(struct incident *i, enum incident_state to, struct logtime now)
 {
     assert(incident_may_go(i->state, to));
     i->state = to;
@@ -23,7 +23,8 @@ static void go(struct incident *i, enum incident_state to, struct logtime now)
 }
 
 static void open_case(struct casebook *cases, const struct outlook *o, enum incident_kind kind,
-                      enum incident_state state, const struct verdict *v, bool needs_approval)
+                      struct subject about, enum incident_state state, enum rule rule,
+                      bool needs_approval)
 {
     if (cases->count >= INCIDENT_MAX) {
         return; /* bounded: what is open already says that a person is needed */
@@ -32,151 +33,59 @@ static void open_case(struct casebook *cases, const struct outlook *o, enum inci
     memset(i, 0, sizeof *i);
     i->id = cases->next_id++;
     i->kind = kind;
-    i->subject = v->subject;
-    i->rule = v->rule;
+    i->subject = about;
+    i->rule = rule;
     i->needs_approval = needs_approval;
     i->opened = o->now;
-    go(i, state, o->now);
+    case_go(i, state, o->now);
 }
 
-/* A death was concluded: opens or confirms. A recovery that fails again needs its approval anew. */
-static void confirm(struct casebook *cases, const struct outlook *o, enum incident_kind kind,
-                    const struct verdict *v, bool needs_approval)
+void case_confirm(struct casebook *cases, const struct outlook *o, enum incident_kind kind,
+                  struct subject about, enum rule rule, bool needs_approval)
 {
-    struct incident *i = case_find(cases, kind, v->subject);
+    struct incident *i = case_find(cases, kind, about);
     if (i == NULL) {
-        open_case(cases, o, kind, INCIDENT_CONFIRMED, v, needs_approval);
+        open_case(cases, o, kind, about, INCIDENT_CONFIRMED, rule, needs_approval);
     } else if (i->state == INCIDENT_SUSPECTED || i->state == INCIDENT_RECOVERING) {
-        go(i, INCIDENT_CONFIRMED, o->now);
-        i->rule = v->rule;
+        case_go(i, INCIDENT_CONFIRMED, o->now);
+        i->rule = rule;
         i->needs_approval = needs_approval;
         i->approved = false;
     }
 }
 
-static void suspect(struct casebook *cases, const struct outlook *o, enum incident_kind kind,
-                    const struct verdict *v)
+void case_suspect(struct casebook *cases, const struct outlook *o, enum incident_kind kind,
+                  const struct verdict *v)
 {
     if (case_find(cases, kind, v->subject) == NULL) {
-        open_case(cases, o, kind, INCIDENT_SUSPECTED, v, false);
+        open_case(cases, o, kind, v->subject, INCIDENT_SUSPECTED, v->rule, false);
     }
 }
 
-/* Closes an incident of which nothing has to be undone. */
-static void clear(struct casebook *cases, const struct outlook *o, enum incident_kind kind,
-                  const struct subject *subject, enum incident_state from)
+void case_clear(struct casebook *cases, const struct outlook *o, enum incident_kind kind,
+                struct subject subject, enum incident_state from)
 {
-    struct incident *i = case_find(cases, kind, *subject);
+    struct incident *i = case_find(cases, kind, subject);
     if (i != NULL && i->state == from) {
-        go(i, INCIDENT_CLOSED, o->now);
+        case_go(i, INCIDENT_CLOSED, o->now);
     }
 }
 
-static void observe_idc(struct casebook *cases, const struct outlook *o, uint16_t x)
-{
-    const struct verdict *v = &o->d->idcs[x];
-    bool window_over = v->held_us >= o->f->policy.confirmation_us;
-    if (v->health == HEALTH_DOWN) {
-        confirm(cases, o, INCIDENT_IDC_OUTAGE, v, !o->f->idcs[x].auto_restore);
-        clear(cases, o, INCIDENT_IDC_ISOLATED, &v->subject, INCIDENT_CONFIRMED);
-    } else if (v->rule == RULE_NOT_ENOUGH_OBSERVERS) {
-        suspect(cases, o, INCIDENT_IDC_OUTAGE, v);
-    } else if (v->rule == RULE_OWN_PROBE_SAYS_ALIVE && window_over &&
-               case_find(cases, INCIDENT_IDC_OUTAGE, v->subject) == NULL &&
-               case_find(cases, INCIDENT_IDC_ISOLATED, v->subject) == NULL) {
-        open_case(cases, o, INCIDENT_IDC_ISOLATED, INCIDENT_CONFIRMED, v, false);
-    } else if (v->rule == RULE_SEEN_GOOD) {
-        clear(cases, o, INCIDENT_IDC_OUTAGE, &v->subject, INCIDENT_SUSPECTED);
-        clear(cases, o, INCIDENT_IDC_ISOLATED, &v->subject, INCIDENT_CONFIRMED);
-    }
-}
-
-/* An IDC that comes back is seen again check by check: as long as its outage holds, a service that
- * is still dead there belongs to that incident, and waits for no word of its own. */
-static bool covered_by_outage(const struct casebook *cases, const struct verdict *v)
-{
-    struct subject idc = {SUBJECT_IDC, v->subject.b, 0};
-    return case_find_const(cases, INCIDENT_GRAY_FAILURE, v->subject) == NULL &&
-           case_holds(case_find_const(cases, INCIDENT_IDC_OUTAGE, idc));
-}
-
-static void observe_service(struct casebook *cases, const struct outlook *o, uint16_t s, uint16_t x)
-{
-    const struct verdict *v = &o->d->services[(size_t)s * o->f->idc_count + x];
-    if (covered_by_outage(cases, v)) {
-        return;
-    }
-    bool own_rule = v->rule != o->d->idcs[x].rule; /* else it only repeats its IDC's verdict */
-    if (v->rule == RULE_SERVICE_DEAD_INSIDE) {
-        bool waits = !o->f->idcs[x].auto_restore && !o->f->services[s].stateful;
-        confirm(cases, o, INCIDENT_GRAY_FAILURE, v, waits);
-    } else if (v->rule == RULE_NOT_ENOUGH_OBSERVERS && own_rule) {
-        suspect(cases, o, INCIDENT_GRAY_FAILURE, v);
-    } else if (v->rule == RULE_SEEN_GOOD) {
-        clear(cases, o, INCIDENT_GRAY_FAILURE, &v->subject, INCIDENT_SUSPECTED);
-    }
-}
-
-/* The link's IDC is down as a whole: its links belong to that incident. */
-static bool belongs_to_outage(const struct casebook *cases, const struct outlook *o, uint16_t l)
-{
-    for (int end = 0; end < 2; end++) {
-        uint16_t x = o->f->links[l].end[end].idc;
-        if (x != FLEET_NONE && case_holds(case_find_const(cases, INCIDENT_IDC_OUTAGE,
-                                                          (struct subject){SUBJECT_IDC, x, 0}))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void observe_link(struct casebook *cases, const struct outlook *o, uint16_t l)
-{
-    const struct verdict *v = &o->d->links[l];
-    struct incident *i = case_find(cases, INCIDENT_LINK_CUT, v->subject);
-    if (v->health == HEALTH_DOWN && (i != NULL || !belongs_to_outage(cases, o, l))) {
-        confirm(cases, o, INCIDENT_LINK_CUT, v, false);
-    } else if (v->rule == RULE_SEEN_GOOD && case_holds(i) &&
-               v->held_us >= o->f->policy.link_hold_down_us) {
-        go(i, INCIDENT_RECOVERING, o->now);
-    }
-}
-
-static void observe_observer(struct casebook *cases, const struct outlook *o, uint16_t x)
-{
-    const struct verdict *v = &o->d->observers[x];
-    struct subject idc = {SUBJECT_IDC, x, 0};
-    bool known = case_find(cases, INCIDENT_IDC_OUTAGE, idc) != NULL ||
-                 case_find(cases, INCIDENT_IDC_ISOLATED, idc) != NULL ||
-                 case_find(cases, INCIDENT_BLIND_OBSERVER, v->subject) != NULL;
-    if (v->rule == RULE_OBSERVER_SUSPECT && !known && v->held_us >= o->f->policy.confirmation_us) {
-        open_case(cases, o, INCIDENT_BLIND_OBSERVER, INCIDENT_CONFIRMED, v, false);
-    } else if (v->rule == RULE_SEEN_GOOD) {
-        clear(cases, o, INCIDENT_BLIND_OBSERVER, &v->subject, INCIDENT_CONFIRMED);
-    }
-}
-
-void cases_observe(struct casebook *cases, const struct outlook *o)
-{
-    for (uint16_t x = 0; x < o->f->idc_count; x++) {
-        observe_idc(cases, o, x);
-    }
-    for (uint16_t x = 0; x < o->f->idc_count; x++) {
-        observe_observer(cases, o, x);
-    }
-    for (uint16_t s = 0; s < o->f->service_count; s++) {
-        for (uint16_t x = 0; x < o->f->idc_count; x++) {
-            observe_service(cases, o, s, x);
-        }
-    }
-    for (uint16_t l = 0; l < o->f->link_count; l++) {
-        observe_link(cases, o, l);
-    }
-}
-
+/* Traffic leaves what these are about by the answers, and comes back by the rollout. */
 static bool is_drain(const struct incident *i)
 {
-    return i->kind == INCIDENT_IDC_OUTAGE || i->kind == INCIDENT_GRAY_FAILURE;
+    switch (i->kind) {
+    case INCIDENT_IDC_OUTAGE:
+    case INCIDENT_IDC_ISOLATED: return true;
+    case INCIDENT_CARRIER_OUTAGE: return i->subject.kind == SUBJECT_CARRIER_AT;
+    case INCIDENT_GRAY_FAILURE: return i->subject.kind != SUBJECT_LINK;
+    case INCIDENT_LINK_CUT:
+    case INCIDENT_CONDUIT_CUT:
+    case INCIDENT_REGION_DISASTER:
+    case INCIDENT_OVERLOAD:
+    case INCIDENT_BLIND_OBSERVER: return false;
+    }
+    return false;
 }
 
 bool case_recovering(const struct incident *i)
@@ -184,11 +93,30 @@ bool case_recovering(const struct incident *i)
     return is_drain(i) && i->state == INCIDENT_RECOVERING;
 }
 
-bool case_covers(const struct incident *i, const struct entrance *e)
+bool case_covers(const struct outlook *o, const struct incident *i, uint16_t entrance,
+                 uint16_t carrier)
 {
-    return (i->kind == INCIDENT_IDC_OUTAGE && i->subject.a == e->idc) ||
-           (i->kind == INCIDENT_GRAY_FAILURE && i->subject.a == e->service &&
-            i->subject.b == e->idc);
+    const struct entrance *e = &o->f->entrances[entrance];
+    const struct subject *s = &i->subject;
+    switch (s->kind) {
+    case SUBJECT_IDC:
+        return s->a == e->idc &&
+               (i->kind == INCIDENT_IDC_OUTAGE ||
+                (i->kind == INCIDENT_IDC_ISOLATED && lost_without_backbone(o, e->service)));
+    case SUBJECT_CARRIER_AT: return s->a == carrier && s->b == e->idc;
+    case SUBJECT_SERVICE:
+        return i->kind == INCIDENT_GRAY_FAILURE && s->a == e->service && s->b == e->idc;
+    case SUBJECT_PATH: return s->a == entrance && s->b == carrier;
+    case SUBJECT_LINK:
+    case SUBJECT_CONDUIT:
+    case SUBJECT_CARRIER:
+    case SUBJECT_OBSERVER:
+    case SUBJECT_REGION:
+    case SUBJECT_ENTRANCE:
+    case SUBJECT_FEATURES:
+    case SUBJECT_BACKBONE: return false;
+    }
+    return false;
 }
 
 /* The plan takes slots away from what the incident covers. */
@@ -200,7 +128,7 @@ static bool takes_from(const struct outlook *o, const struct incident *i, const 
         for (uint8_t k = 0; k < from->count && k < to->answers[n].count; k++) {
             uint16_t e = from->slots[k].entrance;
             if (e != FLEET_NONE && e != to->answers[n].slots[k].entrance &&
-                case_covers(i, &o->f->entrances[e])) {
+                case_covers(o, i, e, o->f->views[n % to->view_count].carrier)) {
                 return true;
             }
         }
@@ -221,9 +149,18 @@ void cases_drained(struct casebook *cases, const struct outlook *o, const struct
 /* The verdict on what a drain is about. */
 static const struct verdict *drain_verdict(const struct outlook *o, const struct incident *i)
 {
-    return i->kind == INCIDENT_IDC_OUTAGE
-               ? &o->d->idcs[i->subject.a]
-               : &o->d->services[(size_t)i->subject.a * o->f->idc_count + i->subject.b];
+    const struct subject *s = &i->subject;
+    const struct diagnosis *d = o->d;
+    if (i->kind == INCIDENT_IDC_ISOLATED && d->idcs[s->a].rule == RULE_SEEN_GOOD) {
+        return &d->backbones[s->a];
+    }
+    if (s->kind == SUBJECT_CARRIER_AT) {
+        return &d->fronts[(size_t)s->a * o->f->idc_count + s->b];
+    }
+    if (s->kind == SUBJECT_SERVICE) {
+        return &d->services[(size_t)s->a * o->f->idc_count + s->b];
+    }
+    return s->kind == SUBJECT_PATH ? &d->paths[path_index(o->f, s->a, s->b)] : &d->idcs[s->a];
 }
 
 void cases_recover(struct casebook *cases, const struct outlook *o)
@@ -233,7 +170,7 @@ void cases_recover(struct casebook *cases, const struct outlook *o)
         /* RULE_SEEN_GOOD on a drained subject means that the hold-down is over. */
         bool may = i->approved || !i->needs_approval || BUG(APPROVAL);
         if (is_drain(i) && case_holds(i) && may && drain_verdict(o, i)->rule == RULE_SEEN_GOOD) {
-            go(i, INCIDENT_RECOVERING, o->now);
+            case_go(i, INCIDENT_RECOVERING, o->now);
         }
     }
 }
@@ -267,6 +204,27 @@ static bool routes_acknowledged(const struct outlook *o, uint16_t l)
     return all;
 }
 
+/* The IDCs at the ends of the links have the plan's next hops. */
+static bool rerouted(const struct outlook *o, const struct incident *i)
+{
+    if (i->subject.kind != SUBJECT_CONDUIT) {
+        return routes_acknowledged(o, i->subject.a);
+    }
+    const struct conduit *g = &o->f->conduits[i->subject.a];
+    bool all = true;
+    for (uint32_t n = 0; n < g->link_count; n++) {
+        all = all && routes_acknowledged(o, g->links[n]);
+    }
+    return all;
+}
+
+/* Next hops leave these, or prefer others. */
+static bool is_of_links(const struct incident *i)
+{
+    return i->kind == INCIDENT_LINK_CUT || i->kind == INCIDENT_CONDUIT_CUT ||
+           (i->kind == INCIDENT_GRAY_FAILURE && i->subject.kind == SUBJECT_LINK);
+}
+
 bool case_drained(const struct outlook *o, const struct incident *i)
 {
     const struct plan *p = &o->c->plan;
@@ -275,7 +233,7 @@ bool case_drained(const struct outlook *o, const struct incident *i)
             const struct answer *a = plan_answer(p, s, v);
             for (uint8_t n = 0; n < a->count; n++) {
                 uint16_t e = a->slots[n].entrance;
-                if (e != FLEET_NONE && case_covers(i, &o->f->entrances[e])) {
+                if (e != FLEET_NONE && case_covers(o, i, e, o->f->views[v].carrier)) {
                     return false;
                 }
             }
@@ -284,22 +242,28 @@ bool case_drained(const struct outlook *o, const struct incident *i)
     return true;
 }
 
+/* All that the plan can do about it is done, by the word of those who had to do it. */
+static bool is_mitigated(const struct casebook *cases, const struct outlook *o,
+                         const struct incident *i)
+{
+    if (i->kind == INCIDENT_REGION_DISASTER) {
+        return region_mitigated(cases, o, i->subject.a);
+    }
+    return is_drain(i) ? plan_acknowledged(o) && case_drained(o, i)
+                       : is_of_links(i) && rerouted(o, i);
+}
+
 void cases_settle(struct casebook *cases, const struct outlook *o)
 {
-    bool dns = plan_acknowledged(o);
     for (uint32_t n = 0; n < cases->count; n++) {
         struct incident *i = &cases->at[n];
-        bool link = i->kind == INCIDENT_LINK_CUT;
         if (n >= o->c->incident_count || i->state != o->c->incidents[n].state) {
             continue; /* it already moves in this decision: one transition per record */
         }
-        if (i->state == INCIDENT_CONFIRMED && is_drain(i) && dns && case_drained(o, i)) {
-            go(i, INCIDENT_MITIGATED, o->now);
-        } else if (link && i->state == INCIDENT_CONFIRMED && routes_acknowledged(o, i->subject.a)) {
-            go(i, INCIDENT_MITIGATED, o->now);
-        } else if (link && i->state == INCIDENT_RECOVERING &&
-                   routes_acknowledged(o, i->subject.a)) {
-            go(i, INCIDENT_CLOSED, o->now);
+        if (i->state == INCIDENT_CONFIRMED && is_mitigated(cases, o, i)) {
+            case_go(i, INCIDENT_MITIGATED, o->now);
+        } else if (is_of_links(i) && i->state == INCIDENT_RECOVERING && rerouted(o, i)) {
+            case_go(i, INCIDENT_CLOSED, o->now);
         }
     }
 }
@@ -311,9 +275,10 @@ void cases_overload(struct casebook *cases, const struct outlook *o, const bool 
             struct verdict v = {.subject = {SUBJECT_SERVICE, s, x}};
             bool over = overloaded[(size_t)s * o->f->idc_count + x];
             if (over && case_find(cases, INCIDENT_OVERLOAD, v.subject) == NULL) {
-                open_case(cases, o, INCIDENT_OVERLOAD, INCIDENT_CONFIRMED, &v, false);
+                open_case(cases, o, INCIDENT_OVERLOAD, v.subject, INCIDENT_CONFIRMED, v.rule,
+                          false);
             } else if (!over) {
-                clear(cases, o, INCIDENT_OVERLOAD, &v.subject, INCIDENT_CONFIRMED);
+                case_clear(cases, o, INCIDENT_OVERLOAD, v.subject, INCIDENT_CONFIRMED);
             }
         }
     }

@@ -21,15 +21,18 @@ bool case_drained(const struct outlook *o, const struct incident *i);
 /* Incidents whose subject is back, held and approved begin to recover. */
 void cases_recover(struct casebook *cases, const struct outlook *o);
 /* Confirmed incidents about which the plan has done all it can, and whose actuators said so, are
- * mitigated; recovering links whose routes are in place close. */
+ * mitigated; recovering links and conduits whose routes are in place close. */
 void cases_settle(struct casebook *cases, const struct outlook *o);
 /* Overload: opens for each place that the plan overloads with core alone, closes where it fits
  * again. */
 void cases_overload(struct casebook *cases, const struct outlook *o, const bool *overloaded);
-/* True when the incident is a drain (an IDC's or a service's) that is recovering. */
+/* The incident has taken traffic away by the answers, and is recovering. */
 bool case_recovering(const struct incident *i);
-/* The entrance belongs to the incident's IDC or place. */
-bool case_covers(const struct incident *i, const struct entrance *e);
+/* The incident takes the entrance away from the carrier's views. */
+bool case_covers(const struct outlook *o, const struct incident *i, uint16_t entrance,
+                 uint16_t carrier);
+/* The link belongs to a conduit that is cut. */
+bool conduit_cut_holds(const struct casebook *cases, const struct fleet *f, uint16_t link);
 /* All reachable DNS servers have acknowledged the plan in force. */
 bool plan_acknowledged(const struct outlook *o);
 /* Incidents that differ from those of the control state, to ret[INCIDENT_MAX]; returns their

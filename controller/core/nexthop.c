@@ -4,7 +4,11 @@
 
 #include <string.h>
 
-enum { FAR = INT32_MAX }; /* no path; sums of two such fit in int64_t */
+enum {
+    FAR = INT32_MAX,   /* no path; sums of two such fit in int64_t */
+    LONG = FAR / 1024, /* the longest latency that is told apart, about 2 s */
+    GRAY = LONG        /* what a gray link is longer by; 320 such hops are less than FAR */
+};
 
 /* One direction of a span, grouped by its source. */
 struct arc {
@@ -34,7 +38,8 @@ static bool is_span(const struct link *l)
     return l->end[0].idc != FLEET_NONE && l->end[1].idc != FLEET_NONE;
 }
 
-static int graph_build(const struct fleet *f, const bool *out, struct arena *a, struct graph *g)
+static int graph_build(const struct fleet *f, const bool *out, const bool *gray, struct arena *a,
+                       struct graph *g)
 {
     size_t n = f->idc_count;
     *g = (struct graph){.f = f};
@@ -56,7 +61,8 @@ static int graph_build(const struct fleet *f, const bool *out, struct arena *a, 
                 continue;
             }
             uint32_t latency = f->links[l].latency_us;
-            latency = latency == 0 ? 1 : latency > FAR / 1024 ? FAR / 1024 : latency;
+            latency = latency == 0 ? 1 : latency > LONG ? LONG : latency;
+            latency += gray[l] ? GRAY : 0;
             g->arcs[filled++] = (struct arc){.link = l,
                                              .to = f->links[l].end[1 - end].idc,
                                              .out = out[l],
@@ -180,10 +186,11 @@ static void choose(const struct graph *g, uint16_t from, uint16_t to, struct hop
     }
 }
 
-int nexthop_plan(const struct fleet *f, const bool *out, struct arena *a, struct plan *plan)
+int nexthop_plan(const struct fleet *f, const bool *out, const bool *gray, struct arena *a,
+                 struct plan *plan)
 {
     struct graph g;
-    int status = graph_build(f, out, a, &g);
+    int status = graph_build(f, out, gray, a, &g);
     if (status != OK) {
         return status;
     }

@@ -14,7 +14,8 @@ struct reading {
     bool counts;            /* not everything is dark to it */
     uint32_t good_carriers; /* carriers over which a reference is good */
     uint32_t blind_over;    /* carriers over which all is dark to it, references too */
-    struct word outside;    /* all links, all remote entrances, all references together */
+    uint32_t here;          /* carriers that have an uplink at the observer */
+    struct word outside;    /* all spans, all remote entrances, all references together */
     struct word over[FLEET_MAX_CARRIERS]; /* remote entrances and references over the carrier */
 };
 
@@ -163,7 +164,9 @@ static void read_observer(const struct fleet *f, const struct witness *w, struct
         if (t->kind == TARGET_ENTRANCE && f->entrances[t->a].idc == r->observer) {
             continue;
         }
-        word_add(&r->outside, h, held_us);
+        if (t->kind != TARGET_LINK || f->links[t->a].carrier == FLEET_NONE) {
+            word_add(&r->outside, h, held_us); /* a carrier's nearest router is not the world */
+        }
         if (t->kind != TARGET_LINK && t->carrier != FLEET_NONE) {
             word_add(&r->over[t->carrier], h, held_us);
         }
@@ -207,7 +210,13 @@ static void read_remote(const struct fleet *f, struct witness *w, const struct r
     const struct entrance *e = &f->entrances[t->a];
     bool own_routes = t->carrier == FLEET_NONE;
     uint32_t over = own_routes ? e->carriers : UINT32_C(1) << t->carrier;
-    bool blind = !own_routes && (over & r->blind_over) != 0;
+    uint32_t by = own_routes ? r->here : over; /* its own routes lead over any of its uplinks */
+    bool blind = by != 0 && (by & ~r->blind_over) == 0;
+    if (!own_routes && h == HEALTH_DOWN && r->over[t->carrier].good > 0) {
+        /* Before it saw anything over the carrier its word over it was worth nothing. */
+        int64_t seeing_us = r->over[t->carrier].good_us;
+        held_us = held_us < seeing_us ? held_us : seeing_us;
+    }
     struct word one = {.uncovered = (over & r->good_carriers) == 0 || r->starved,
                        .suspect = blind && h == HEALTH_DOWN};
     word_hear(&w->idc_words[e->idc], &one, h, held_us);
@@ -298,7 +307,8 @@ static void hear_one(struct witness *w, const struct control *c, const struct ev
                         .count = (uint32_t)count,
                         .age_us = e->age_us,
                         .window_us = policy->confirmation_us,
-                        .starved = e->report->lateness_us > patience_us};
+                        .starved = e->report->lateness_us > patience_us,
+                        .here = w->carriers_at[observer]};
     read_observer(f, w, &r);
     read_targets(f, w, &r);
     struct observer *o = &w->observers[observer];

@@ -31,11 +31,26 @@ static bool floods(struct control *c, struct writer_state *w)
     return false;
 }
 
+/* The word on a region is the word on each of its outages. */
+static void approve_region(struct control *c, uint16_t region)
+{
+    for (uint32_t i = 0; i < c->incident_count; i++) {
+        struct incident *n = &c->incidents[i];
+        if (n->kind == INCIDENT_IDC_OUTAGE && c->fleet->idcs[n->subject.a].region == region) {
+            n->approved = true;
+        }
+    }
+}
+
 static bool approve(struct control *c, uint64_t id)
 {
     for (uint32_t i = 0; i < c->incident_count; i++) {
-        if (c->incidents[i].id == id) {
-            c->incidents[i].approved = true;
+        struct incident *n = &c->incidents[i];
+        if (n->id == id) {
+            n->approved = true;
+            if (n->kind == INCIDENT_REGION_DISASTER) {
+                approve_region(c, n->subject.a);
+            }
             return true;
         }
     }

@@ -115,26 +115,27 @@ const char *change_broken(const struct fleet *f, const struct change *ch)
     return no_place;
 }
 
-static enum subject_kind subject_of(enum incident_kind kind)
+static bool kind_is_about(enum incident_kind kind, enum subject_kind s)
 {
     switch (kind) {
-    case INCIDENT_LINK_CUT: return SUBJECT_LINK;
-    case INCIDENT_CONDUIT_CUT: return SUBJECT_CONDUIT;
-    case INCIDENT_CARRIER_OUTAGE: return SUBJECT_CARRIER;
+    case INCIDENT_LINK_CUT: return s == SUBJECT_LINK;
+    case INCIDENT_CONDUIT_CUT: return s == SUBJECT_CONDUIT;
+    case INCIDENT_CARRIER_OUTAGE: return s == SUBJECT_CARRIER || s == SUBJECT_CARRIER_AT;
     case INCIDENT_IDC_OUTAGE:
-    case INCIDENT_IDC_ISOLATED: return SUBJECT_IDC;
-    case INCIDENT_REGION_DISASTER: return SUBJECT_REGION;
-    case INCIDENT_OVERLOAD:
-    case INCIDENT_GRAY_FAILURE: return SUBJECT_SERVICE;
-    case INCIDENT_BLIND_OBSERVER: return SUBJECT_OBSERVER;
+    case INCIDENT_IDC_ISOLATED: return s == SUBJECT_IDC;
+    case INCIDENT_REGION_DISASTER: return s == SUBJECT_REGION;
+    case INCIDENT_OVERLOAD: return s == SUBJECT_SERVICE;
+    case INCIDENT_GRAY_FAILURE:
+        return s == SUBJECT_SERVICE || s == SUBJECT_PATH || s == SUBJECT_LINK;
+    case INCIDENT_BLIND_OBSERVER: return s == SUBJECT_OBSERVER;
     }
-    return 0;
+    return false;
 }
 
 bool incident_fits(const struct fleet *f, const struct incident *n)
 {
     const struct subject *s = &n->subject;
-    return s->kind != 0 && s->kind == subject_of(n->kind) && subject_exists(f, s) &&
+    return s->kind != 0 && kind_is_about(n->kind, s->kind) && subject_exists(f, s) &&
            s->b < f->idc_count;
 }
 

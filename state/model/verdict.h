@@ -59,7 +59,8 @@ enum rule {
     RULE_PATH_DARK = 19,    /* entrance over a carrier: dark, others of its IDC over it are good */
     RULE_CONDUIT_CUT = 20,  /* conduit: all its links are down */
     RULE_OFF_BACKBONE = 21, /* backbone of an IDC: all spans down, its entrances seen good */
-    RULE_LAST = RULE_OFF_BACKBONE
+    RULE_REGION_DOWN = 22,  /* region: all IDCs that serve from it are down */
+    RULE_LAST = RULE_REGION_DOWN
 };
 
 struct verdict {
@@ -78,7 +79,8 @@ enum incident_kind {
     INCIDENT_IDC_ISOLATED,
     INCIDENT_REGION_DISASTER,
     INCIDENT_OVERLOAD,
-    INCIDENT_GRAY_FAILURE, /* also: a service dead inside a healthy IDC */
+    INCIDENT_GRAY_FAILURE, /* a service dead inside a healthy IDC, an entrance dark over one of its
+                              carriers, a link that loses packets */
     INCIDENT_BLIND_OBSERVER,
 };
 

@@ -129,6 +129,10 @@ struct world *world_of_fleet(const struct fleet *f)
     w->idc_isolated = zeroed(f->idc_count, sizeof(bool));
     w->service_dead = zeroed((size_t)f->service_count * f->idc_count, sizeof(bool));
     w->link_cut = zeroed(f->link_count, sizeof(bool));
+    w->link_gray = zeroed(f->link_count, sizeof(bool));
+    w->carrier_off = zeroed((size_t)f->carrier_count * f->idc_count, sizeof(bool));
+    w->carrier_dead = zeroed(f->carrier_count, sizeof(bool));
+    w->path_dead = zeroed(path_count(f), sizeof(bool));
     w->mood = zeroed(f->idc_count, sizeof *w->mood);
     w->acknowledge = true;
     make_reports(w);
@@ -173,10 +177,57 @@ void world_free(struct world *w)
     free(w->idc_isolated);
     free(w->service_dead);
     free(w->link_cut);
+    free(w->link_gray);
+    free(w->carrier_off);
+    free(w->carrier_dead);
+    free(w->path_dead);
     free(w->mood);
     free(w->arena_memory);
     free(w->memory.base);
     free(w);
+}
+
+/* The carrier carries nothing to or from the IDC: off there or everywhere, or its uplinks are cut.
+ */
+static bool is_off(const struct world *w, uint16_t c, uint16_t idc)
+{
+    const struct fleet *f = w->fleet;
+    uint32_t uplinks = 0, cut = 0;
+    for (uint16_t l = 0; l < f->link_count; l++) {
+        if (f->links[l].carrier == c && link_end_at(&f->links[l], idc) >= 0) {
+            uplinks++;
+            cut += w->link_cut[l] ? 1 : 0;
+        }
+    }
+    return w->carrier_dead[c] || w->carrier_off[(size_t)c * f->idc_count + idc] ||
+           (uplinks > 0 && cut == uplinks);
+}
+
+/* By own routes: over whatever uplink there is. */
+static bool all_off(const struct world *w, uint16_t idc)
+{
+    uint32_t carriers = fleet_carriers_at(w->fleet, idc);
+    bool off = carriers != 0;
+    for (uint16_t c = 0; c < w->fleet->carrier_count; c++) {
+        off = off && ((carriers >> c & 1) == 0 || is_off(w, c, idc));
+    }
+    return off;
+}
+
+static enum health see_entrance(const struct world *w, uint16_t o, const struct target *t,
+                                bool cut_off)
+{
+    const struct fleet *f = w->fleet;
+    const struct entrance *e = &f->entrances[t->a];
+    uint16_t c = t->carrier;
+    if (w->service_dead[(size_t)e->service * f->idc_count + e->idc]) {
+        return HEALTH_DOWN;
+    }
+    bool away = e->idc != o && (cut_off || w->idc_dead[e->idc] || w->idc_isolated[e->idc]);
+    bool off = e->idc != o && (c == FLEET_NONE ? all_off(w, o)
+                                               : is_off(w, c, o) || is_off(w, c, e->idc) ||
+                                                     w->path_dead[path_index(f, t->a, c)]);
+    return away || off ? HEALTH_DOWN : HEALTH_UP;
 }
 
 /* What the observer sees of one target. */
@@ -188,15 +239,14 @@ static enum health see(const struct world *w, uint16_t o, const struct target *t
     case TARGET_LINK: {
         uint16_t far = f->links[t->a].end[1 - t->b].idc;
         bool far_gone = far != FLEET_NONE && (w->idc_dead[far] || w->idc_isolated[far]);
-        return cut_off || far_gone || w->link_cut[t->a] ? HEALTH_DOWN : HEALTH_UP;
+        bool down = cut_off || far_gone || w->link_cut[t->a];
+        return down ? HEALTH_DOWN : w->link_gray[t->a] ? HEALTH_DEGRADED : HEALTH_UP;
     }
-    case TARGET_ENTRANCE: {
-        const struct entrance *e = &f->entrances[t->a];
-        bool dead = w->service_dead[(size_t)e->service * f->idc_count + e->idc];
-        bool away = e->idc != o && (cut_off || w->idc_dead[e->idc] || w->idc_isolated[e->idc]);
-        return dead || away ? HEALTH_DOWN : HEALTH_UP;
+    case TARGET_ENTRANCE: return see_entrance(w, o, t, cut_off);
+    case TARGET_REFERENCE: {
+        bool off = t->carrier == FLEET_NONE ? all_off(w, o) : is_off(w, t->carrier, o);
+        return cut_off || off ? HEALTH_DOWN : HEALTH_UP;
     }
-    case TARGET_REFERENCE: return cut_off ? HEALTH_DOWN : HEALTH_UP;
     }
     return HEALTH_UNKNOWN;
 }
@@ -317,6 +367,73 @@ void world_approve(struct world *w, uint32_t incident)
 {
     struct operator_record approve = {.command = OPERATOR_APPROVE, .argument = incident};
     world_require(world_command(w, &approve) == FOLD_ACCEPTED, "an approval that counts");
+}
+
+const struct incident *world_case(const struct world *w, enum incident_kind kind,
+                                  struct subject subject)
+{
+    for (uint32_t i = 0; i < w->control.incident_count; i++) {
+        const struct incident *at = &w->control.incidents[i];
+        if (at->kind == kind && subject_equal(&at->subject, &subject)) {
+            return at;
+        }
+    }
+    return NULL;
+}
+
+const struct guard_result *world_stopped(const struct world *w, enum guard guard)
+{
+    for (uint32_t i = 0; i < w->decide.guard_count; i++) {
+        if (w->decide.guards[i].guard == guard && !w->decide.guards[i].passed) {
+            return &w->decide.guards[i];
+        }
+    }
+    return NULL;
+}
+
+uint32_t world_slots_over(const struct world *w, uint16_t entrance, uint16_t carrier)
+{
+    uint32_t n = 0;
+    const struct plan *p = &w->control.plan;
+    for (size_t i = 0; i < (size_t)p->service_count * p->view_count; i++) {
+        bool over = w->fleet->views[i % p->view_count].carrier == carrier;
+        for (uint8_t k = 0; k < p->answers[i].count; k++) {
+            n += over && p->answers[i].slots[k].entrance == entrance ? 1 : 0;
+        }
+    }
+    return n;
+}
+
+static uint16_t named(const char *first, size_t stride, uint16_t count, const char *name)
+{
+    uint16_t i = 0;
+    while (i < count && strcmp(first + stride * i, name) != 0) {
+        i++;
+    }
+    world_require(i < count, name);
+    return i;
+}
+
+uint16_t world_idc(const struct world *w, const char *name)
+{
+    return named(w->fleet->idcs[0].name, sizeof *w->fleet->idcs, w->fleet->idc_count, name);
+}
+
+uint16_t world_link(const struct world *w, const char *name)
+{
+    return named(w->fleet->links[0].name, sizeof *w->fleet->links, w->fleet->link_count, name);
+}
+
+uint16_t world_entrance(const struct world *w, const char *name)
+{
+    return named(w->fleet->entrances[0].name, sizeof *w->fleet->entrances, w->fleet->entrance_count,
+                 name);
+}
+
+uint16_t world_carrier(const struct world *w, const char *name)
+{
+    return named(w->fleet->carriers[0].name, sizeof *w->fleet->carriers, w->fleet->carrier_count,
+                 name);
 }
 
 const struct incident *world_incident(const struct world *w, enum incident_kind kind, uint16_t a,

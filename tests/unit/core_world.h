@@ -21,7 +21,11 @@ struct world {
     bool *idc_dead;           /* [idc] nothing answers, its probe is silent */
     bool *idc_isolated;       /* [idc] nothing passes its borders, its probe still reports */
     bool *service_dead;       /* [service * idc_count + idc] */
-    bool *link_cut;           /* [link] */
+    bool *link_cut;           /* [link] of an uplink: the carrier is off there */
+    bool *link_gray;          /* [link] it loses packets */
+    bool *carrier_off;        /* [carrier * idc_count + idc] */
+    bool *carrier_dead;       /* [carrier] everywhere */
+    bool *path_dead;          /* [path_index()] the entrance does not answer over the carrier */
     enum observer_mood *mood; /* [idc] */
     bool acknowledge;         /* actuators answer at once */
 
@@ -40,6 +44,11 @@ struct world {
 
 /* Ends the test (or bench) with a message when something does not hold. */
 void world_require(bool holds, const char *what);
+/* Index of the name, which the fleet has. */
+uint16_t world_idc(const struct world *w, const char *name);
+uint16_t world_link(const struct world *w, const char *name);
+uint16_t world_entrance(const struct world *w, const char *name);
+uint16_t world_carrier(const struct world *w, const char *name);
 /* From the fleet file's text; aborts the test when it is wrong. */
 struct world *world_of_yaml(const char *path);
 /* From a fleet in memory; the world copies it (through its canonical form). */
@@ -67,6 +76,13 @@ const struct incident *world_incident(const struct world *w, enum incident_kind 
                                       uint16_t b);
 /* Slots that the entrance has in the plan. */
 uint32_t world_slots(const struct world *w, uint16_t entrance);
+/* Slots that it has in the answers of the carrier's views. */
+uint32_t world_slots_over(const struct world *w, uint16_t entrance, uint16_t carrier);
+/* The open incident of the kind about exactly this, or NULL. */
+const struct incident *world_case(const struct world *w, enum incident_kind kind,
+                                  struct subject subject);
+/* The guard's result that did not pass in the newest decision, or NULL. */
+const struct guard_result *world_stopped(const struct world *w, enum guard guard);
 
 /* A random fleet: regions, carriers, IDCs on a ring with chords, views, services, entrances. */
 struct fleet *random_fleet(uint64_t seed, uint16_t idcs, struct arena *a);
