@@ -1,6 +1,7 @@
 /* decide.c: composes incidents, planner, rollout and guards into the next decision. */
 #include "core/decide.h"
 
+#include "core/demand.h"
 #include "core/drill.h"
 #include "core/guard.h"
 #include "core/incidents.h"
@@ -25,6 +26,8 @@ struct work {
     uint32_t order;              /* whose word it follows; 0: nobody's */
     uint64_t concerns;
     struct drill_move drill;
+    struct demand_room demand;
+    uint32_t demand_count;
     int64_t next_us;
 };
 
@@ -53,8 +56,8 @@ size_t decide_arena_size(const struct fleet *f)
         sizeof(struct change) * change_bound(f);
     size_t home = 2 * path_count(f) + f->link_count; /* all usable, none dead, none out */
     return outlook_arena_size(f) + 2 * plan_arena_size(f) + 3 * planner_arena_size(f) +
-           2 * nexthop_arena_size(f) + drill_headroom_arena_size(f) + places + result + home +
-           (size_t)16 * 10;
+           2 * nexthop_arena_size(f) + drill_headroom_arena_size(f) + demand_arena_size(f) +
+           places + result + home + (size_t)16 * 10;
 }
 
 /* The plan with nothing known down, without hops: every entrance may receive. */
@@ -68,7 +71,7 @@ static int plan_home(const struct fleet *f, struct arena *a, struct plan *ret_pl
         return ERR_FULL;
     }
     memset(all, true, paths);
-    int status = planner_new(f, none, all, a, &p);
+    int status = planner_new(f, NULL, none, all, a, &p);
     status = status == OK ? plan_new(f, a, &plan) : status;
     if (status != OK) {
         return status;
@@ -102,7 +105,9 @@ static int begin(struct work *w, const struct control *c, const struct diagnosis
     w->next_us = d->next_us;
     int status = outlook_new(c, d, now, a, &w->o);
     status = status == OK ? plan_new(f, a, &w->to) : status;
-    status = status == OK ? planner_new(f, w->o.dead, w->o.usable, a, &w->planner) : status;
+    status =
+        status == OK ? planner_new(f, c->demand, w->o.dead, w->o.usable, a, &w->planner) : status;
+    status = status == OK ? demand_new(f, a, &w->demand) : status;
     w->overloaded = ARENA_NEW(a, bool, (size_t)f->service_count * f->idc_count);
     w->guards.at = ARENA_NEW(a, struct guard_result, RECORD_MAX_GUARDS);
     if (status == OK && (w->overloaded == NULL || w->guards.at == NULL)) {
@@ -255,7 +260,7 @@ static int make_target(struct work *w, struct planner *p, struct plan *ret_targe
     size_t paths = path_count(f);
     bool *not_out = ARENA_NEW(w->arena, bool, paths);
     int status = not_out == NULL ? ERR_FULL : plan_home(f, w->arena, ret_target);
-    status = status == OK ? planner_new(f, w->o.out, not_out, w->arena, p) : status;
+    status = status == OK ? planner_new(f, w->o.c->demand, w->o.out, not_out, w->arena, p) : status;
     if (status != OK) {
         return status;
     }
@@ -490,7 +495,10 @@ static int write_decision(struct work *w, const struct evidence *evidence,
     d.plan_digest = c->plan.fence.digest;
     d.drill = w->drill;
     bool closes = d.change_count == 0 && w->order != 0;
-    if (d.change_count == 0 && d.incident_count == 0 && !closes && d.drill.state == DRILL_NEVER) {
+    d.demand_count = w->demand_count;
+    d.demands = w->demand.words;
+    if (d.change_count == 0 && d.incident_count == 0 && !closes && d.demand_count == 0 &&
+        d.drill.state == DRILL_NEVER) {
         d.guards = w->guards.at; /* why nothing is done, for those who ask */
         d.guard_count = w->guards.count;
         *ret_decide = d;
@@ -585,6 +593,7 @@ int decide(const struct control *c, const struct evidence *evidence, const struc
     if (status != OK) {
         return status;
     }
+    w.demand_count = w.purpose == 0 ? demand_words(&w.o, &w.demand, &w.next_us) : 0;
     status = write_decision(&w, evidence, ret_decide);
     if (status == OK) {
         *ret_next_us = w.next_us;

@@ -50,7 +50,7 @@ int drill_headroom(const struct outlook *o, const struct drill_run *r, struct ar
     struct planner planner;
     struct plan plan;
     int status = dead == NULL || usable == NULL ? ERR_FULL : plan_new(f, a, &plan);
-    status = status == OK ? planner_new(f, dead, usable, a, &planner) : status;
+    status = status == OK ? planner_new(f, o->c->demand, dead, usable, a, &planner) : status;
     if (status != OK) {
         return status;
     }

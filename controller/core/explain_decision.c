@@ -11,12 +11,12 @@ static const char *purpose_text(enum decide_purpose p)
     case DECIDE_NOTE: return "noted, nothing moved";
     case DECIDE_RESCUE: return "rescue: traffic moved away from what is dead";
     case DECIDE_SHED: return "features demoted, because capacity is short";
-    case DECIDE_SHIFT: return "planned shift, after its demotion was verified";
+    case DECIDE_SHIFT: return "planned shift: one step away from what a person drains";
     case DECIDE_RESTORE: return "restore: one step of traffic back";
     case DECIDE_PROMOTE: return "features brought back, one tier";
     case DECIDE_ROUTES: return "next hops between IDCs";
     case DECIDE_CONFIRM: return "an earlier decision confirmed on fresh evidence";
-    case DECIDE_REVERT: return "an earlier decision taken back, it no longer holds";
+    case DECIDE_REVERT: return "an earlier decision taken back";
     }
     return "an unknown decision";
 }
@@ -93,13 +93,47 @@ static void tell_kind(const struct fleet *f, const struct decide *d, enum change
     put_more(t, total);
 }
 
+/* "demand of web in north-telecom is now 320/s, measured; declared 100/s". */
+static void tell_demand(const struct fleet *f, const struct demand_word *w, struct text *t)
+{
+    bool known = w->service < f->service_count && w->view < f->view_count;
+    uint64_t declared_rps = known ? fleet_demand_rps(f, w->service, w->view) : 0;
+    text_put(t, "demand of ");
+    put_service(f, w->service, t);
+    text_put(t, " in ");
+    put_view(f, w->view, t);
+    text_put(t, w->rps == 0 ? " is as declared, " : " is now ");
+    text_put_int(t, (int64_t)(w->rps == 0 ? declared_rps : w->rps));
+    text_put(t, "/s");
+    if (w->rps != 0) {
+        text_put(t, ", measured; declared ");
+        text_put_int(t, (int64_t)declared_rps);
+        text_put(t, "/s");
+    }
+    if (w->seen_rps != 0) {
+        text_put(t, "; ");
+        text_put_int(t, (int64_t)w->seen_rps);
+        text_put(t, "/s is measured and counts when it has held");
+    }
+}
+
+static void tell_demands(const struct fleet *f, const struct decide *d, struct text *t)
+{
+    for (uint32_t i = 0; i < d->demand_count && i < STORY_MAX_LINES; i++) {
+        line(t, "  ");
+        tell_demand(f, &d->demands[i], t);
+    }
+    put_more(t, d->demand_count);
+}
+
 static void tell_changes(const struct fleet *f, const struct decide *d, struct text *t)
 {
     line(t, "Changed:");
-    if (d->change_count == 0) {
+    if (d->change_count == 0 && d->demand_count == 0) {
         text_put(t, " nothing");
         return;
     }
+    tell_demands(f, d, t);
     tell_kind(f, d, CHANGE_TIER, t);
     tell_kind(f, d, CHANGE_ANSWER, t);
     tell_kind(f, d, CHANGE_HOPS, t);
@@ -123,13 +157,25 @@ static const char *stopped_text(enum guard g)
     case GUARD_DRAIN_BUDGET:
         return "not drained: as many IDCs as policy.max_drained_idcs allows are drained already";
     case GUARD_RESTORE:
-        return "nothing was brought back to it: no approval, hold-down or step size forbids it";
+        return "nothing moves to it: not seen good, not approved, not held for long enough, or "
+               "more "
+               "than a step";
     case GUARD_PIN:
         return "a person's order keeps it as it is: pinned, or undone (spillway status shows "
                "which)";
     case GUARD_FREEZE: return "not done: a person has frozen the plan";
     }
     return "an unknown guard";
+}
+
+void explain_guard(const struct fleet *f, const struct guard_result *g, struct text *t)
+{
+    explain_subject(f, &g->subject, t);
+    text_put(t, ": ");
+    text_put(t, stopped_text(g->guard));
+    text_put(t, " (guard ");
+    text_put(t, guard_name(g->guard));
+    text_put(t, ")");
 }
 
 static void tell_not_done(const struct fleet *f, const struct decide *d, struct text *t)
@@ -144,12 +190,7 @@ static void tell_not_done(const struct fleet *f, const struct decide *d, struct 
     for (uint32_t i = 0; i < d->guard_count; i++) {
         if (!d->guards[i].passed) {
             line(t, "  ");
-            explain_subject(f, &d->guards[i].subject, t);
-            text_put(t, ": ");
-            text_put(t, stopped_text(d->guards[i].guard));
-            text_put(t, " (guard ");
-            text_put(t, guard_name(d->guards[i].guard));
-            text_put(t, ")");
+            explain_guard(f, &d->guards[i], t);
         }
     }
     if (passed > 0) {
@@ -175,6 +216,25 @@ static const struct incident *waiting(const struct decide *d)
     return NULL;
 }
 
+/* How what was decided ends without anybody taking it back. */
+static void tell_way_back(const struct decide *d, struct text *t)
+{
+    const struct incident *i = waiting(d);
+    if (d->order != 0) {
+        line(t, "  spillway release ");
+        text_put_int(t, d->order);
+        text_put(t, d->purpose == DECIDE_REVERT
+                        ? " --reason TEXT ends the order; the machine then decides anew"
+                        : " --reason TEXT ends the order, and brings it back in steps");
+    } else if (i != NULL) {
+        line(t, "  spillway approve ");
+        text_put_int(t, i->id);
+        text_put(t, " --reason TEXT brings it back in steps, once it is up and has held");
+    } else {
+        line(t, "  by itself, step by step, when what broke is up and has held");
+    }
+}
+
 static void tell_undo(const struct decide *d, int64_t offset, struct text *t)
 {
     line(t, "Undo:");
@@ -182,17 +242,10 @@ static void tell_undo(const struct decide *d, int64_t offset, struct text *t)
         text_put(t, " there is nothing to undo");
         return;
     }
-    const struct incident *i = waiting(d);
-    if (i != NULL) {
-        line(t, "  spillway approve ");
-        text_put_int(t, i->id);
-        text_put(t, " --reason TEXT brings it back in steps, once it is up and has held");
-    } else {
-        line(t, "  by itself, step by step, when what broke is up and has held");
-    }
-    line(t, "  spillway explain ");
+    tell_way_back(d, t);
+    line(t, "  spillway undo ");
     text_put_int(t, offset);
-    text_put(t, " tells this again; what each change replaced stands above");
+    text_put(t, " --reason TEXT puts back what it replaced, and keeps it there (--dry-run first)");
 }
 
 void explain_decision(const struct fleet *f, const struct decide *d, int64_t offset, struct text *t)
@@ -206,6 +259,10 @@ void explain_decision(const struct fleet *f, const struct decide *d, int64_t off
     if (d->concerns != 0) {
         text_put(t, "; concerns decision ");
         text_put_int(t, (int64_t)d->concerns);
+    }
+    if (d->order != 0) {
+        text_put(t, d->change_count > 0 ? "; follows order " : "; all is home after order ");
+        text_put_int(t, d->order);
     }
     tell_incidents(f, d, t);
     tell_seen(f, d, t);

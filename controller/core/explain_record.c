@@ -104,6 +104,7 @@ static void put_decide(const struct fleet *f, const struct decide *d, struct tex
     put_part(t, s.promotions, "promotion", "promotions", &first);
     put_part(t, s.hops, "route changed", "routes changed", &first);
     put_part(t, s.releases, "link end released", "link ends released", &first);
+    put_part(t, d->demand_count, "demand measured", "demands measured", &first);
     for (uint32_t i = 0; i < d->incident_count && i < 3; i++) {
         text_put(t, "; ");
         text_put(t, incident_kind_name(d->incidents[i].kind));

@@ -8,9 +8,11 @@ size_t load_arena_size(const struct fleet *f)
     return sizeof(uint64_t) * ((size_t)f->entrance_count + f->idc_count) + (size_t)2 * 16;
 }
 
-int load_new(const struct fleet *f, struct arena *a, struct load *ret_load)
+int load_new(const struct fleet *f, const struct demand *demand, struct arena *a,
+             struct load *ret_load)
 {
-    struct load load = {.entrance = ARENA_NEW(a, uint64_t, f->entrance_count),
+    struct load load = {.demand = demand,
+                        .entrance = ARENA_NEW(a, uint64_t, f->entrance_count),
                         .idc = ARENA_NEW(a, uint64_t, f->idc_count)};
     if (load.entrance == NULL || load.idc == NULL) {
         return ERR_FULL;
@@ -40,13 +42,15 @@ uint32_t answer_slots_of(const struct answer *a, uint16_t entrance)
     return n;
 }
 
-uint64_t load_of_slots(const struct fleet *f, const struct plan *p, uint16_t service, uint16_t view,
-                       uint16_t entrance, uint32_t n)
+uint64_t load_of_slots(const struct fleet *f, const struct demand *demand, const struct plan *p,
+                       uint16_t service, uint16_t view, uint16_t entrance, uint32_t n)
 {
     uint32_t count = plan_answer(p, service, view)->count;
     uint16_t region = f->idcs[f->entrances[entrance].idc].region;
     uint64_t cost = service_cost_ppm(&f->services[service], *plan_tier_limit(p, region, service));
-    return count == 0 ? 0 : multiply(multiply(fleet_demand_rps(f, service, view), cost), n) / count;
+    return count == 0
+               ? 0
+               : multiply(multiply(demand_in_force(f, demand, service, view), cost), n) / count;
 }
 
 void load_compute(const struct fleet *f, const struct plan *p, uint16_t service, struct load *load)
@@ -67,7 +71,7 @@ void load_compute(const struct fleet *f, const struct plan *p, uint16_t service,
                     n++;
                 }
             }
-            uint64_t more = load_of_slots(f, p, service, v, e, n);
+            uint64_t more = load_of_slots(f, load->demand, p, service, v, e, n);
             load->entrance[e] = add(load->entrance[e], more);
             load->idc[f->entrances[e].idc] = add(load->idc[f->entrances[e].idc], more);
         }
@@ -82,8 +86,8 @@ static void load_part(const struct fleet *f, const struct plan *p, uint16_t serv
         return;
     }
     uint64_t *idc = &load->idc[f->entrances[e].idc];
-    uint64_t part =
-        load_of_slots(f, p, service, view, e, answer_slots_of(plan_answer(p, service, view), e));
+    uint64_t part = load_of_slots(f, load->demand, p, service, view, e,
+                                  answer_slots_of(plan_answer(p, service, view), e));
     load->entrance[e] = there ? add(load->entrance[e], part) : load->entrance[e] - part;
     *idc = there ? add(*idc, part) : *idc - part;
 }

@@ -2,20 +2,24 @@
 #ifndef SPILLWAY_CORE_LOAD_H
 #define SPILLWAY_CORE_LOAD_H
 
+#include "model/demand.h"
 #include "model/plan.h"
 
 /* Millionths of a capacity unit per second; sums saturate. */
 struct load {
-    uint64_t *entrance; /* [entrance] */
-    uint64_t *idc;      /* [idc], of the service that was computed last */
+    const struct demand *demand; /* in force (demand.h); NULL: all as declared */
+    uint64_t *entrance;          /* [entrance] */
+    uint64_t *idc;               /* [idc], of the service that was computed last */
 };
 
 size_t load_arena_size(const struct fleet *f);
-int load_new(const struct fleet *f, struct arena *a, struct load *ret_load) MUST_CHECK;
+/* demand is borrowed. */
+int load_new(const struct fleet *f, const struct demand *demand, struct arena *a,
+             struct load *ret_load) MUST_CHECK;
 
 /* Load that n slots of a view's answer put on an entrance in the given region's tier limit. */
-uint64_t load_of_slots(const struct fleet *f, const struct plan *p, uint16_t service, uint16_t view,
-                       uint16_t entrance, uint32_t n);
+uint64_t load_of_slots(const struct fleet *f, const struct demand *demand, const struct plan *p,
+                       uint16_t service, uint16_t view, uint16_t entrance, uint32_t n);
 /* Computes the loads of the service under the plan. */
 void load_compute(const struct fleet *f, const struct plan *p, uint16_t service, struct load *load);
 /* Gives slot i of the view's answer to another entrance and address, and brings the loads up to

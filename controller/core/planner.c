@@ -35,8 +35,8 @@ static void order_ranks(const struct planner *p, uint16_t v)
     }
 }
 
-int planner_new(const struct fleet *f, const bool *dead, const bool *usable, struct arena *a,
-                struct planner *ret_p)
+int planner_new(const struct fleet *f, const struct demand *demand, const bool *dead,
+                const bool *usable, struct arena *a, struct planner *ret_p)
 {
     size_t places = (size_t)f->service_count * f->idc_count;
     struct planner p = {.f = f, .dead = dead, .usable = usable};
@@ -48,7 +48,7 @@ int planner_new(const struct fleet *f, const bool *dead, const bool *usable, str
     p.ranks = ARENA_NEW(a, uint16_t, f->view_count);
     p.base = ARENA_NEW(a, uint8_t, f->region_count);
     p.had = ARENA_NEW(a, struct answer, f->view_count);
-    int status = load_new(f, a, &p.load);
+    int status = load_new(f, demand, a, &p.load);
     if (status != OK || p.first == NULL || p.next == NULL || p.order == NULL || p.pending == NULL ||
         p.wanted == NULL || p.ranks == NULL || p.base == NULL || p.had == NULL) {
         return ERR_FULL;
@@ -127,7 +127,9 @@ static uint64_t more_load(const struct planner *p, const struct plan *plan, uint
     for (uint8_t i = 0; i < a->count; i++) {
         n += a->slots[i].entrance == e && (p->pending[v] >> i & 1) == 0 ? 1 : 0;
     }
-    return load_of_slots(p->f, plan, s, v, e, n + 1) - load_of_slots(p->f, plan, s, v, e, n);
+    const struct demand *demand = p->load.demand;
+    return load_of_slots(p->f, demand, plan, s, v, e, n + 1) -
+           load_of_slots(p->f, demand, plan, s, v, e, n);
 }
 
 /* Gives the view's first pending slot to the entrance. The pool has a free address. */

@@ -24,9 +24,9 @@ struct planner {
 };
 
 size_t planner_arena_size(const struct fleet *f);
-/* dead and usable are borrowed. */
-int planner_new(const struct fleet *f, const bool *dead, const bool *usable, struct arena *a,
-                struct planner *ret_p) MUST_CHECK;
+/* demand (NULL: as declared), dead and usable are borrowed. */
+int planner_new(const struct fleet *f, const struct demand *demand, const bool *dead,
+                const bool *usable, struct arena *a, struct planner *ret_p) MUST_CHECK;
 
 /* Fills the empty plan for the whole fleet with nothing known down: answers and tiers, no hops. */
 void planner_home(struct planner *p, struct plan *plan);

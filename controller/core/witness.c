@@ -36,9 +36,9 @@ size_t witness_arena_size(const struct fleet *f)
     size_t tallies = words + f->carrier_count + path_count(f);
     return sizeof(struct witness) + sizeof(struct target) * REPORT_MAX_TARGETS +
            idcs * (sizeof(struct observer) + sizeof(uint32_t) + 1) + fronts +
-           words * sizeof(struct word) + tallies * sizeof(struct tally) +
-           sizeof(uint16_t) * f->carrier_count + sizeof(struct end_word) * 2 * f->link_count +
-           (size_t)16 * 16;
+           places * (sizeof(struct told) + 1) + words * sizeof(struct word) +
+           tallies * sizeof(struct tally) + sizeof(uint16_t) * f->carrier_count +
+           sizeof(struct end_word) * 2 * f->link_count + (size_t)18 * 16;
 }
 
 /* What the fleet alone says of carriers: who can see over which. */
@@ -76,13 +76,17 @@ int witness_new(const struct fleet *f, struct arena *a, struct witness **ret_w)
     w->carriers_at = ARENA_NEW(a, uint32_t, f->idc_count);
     w->ends = ARENA_NEW(a, struct end_word, (size_t)f->link_count * 2);
     w->darkened = ARENA_NEW(a, bool, f->idc_count);
+    w->tells = ARENA_NEW(a, bool, place_count(f));
+    w->told = ARENA_NEW(a, struct told, place_count(f));
     if (w->targets == NULL || w->idc_words == NULL || w->place_words == NULL ||
         w->front_words == NULL || w->observers == NULL || w->idcs == NULL || w->places == NULL ||
         w->carriers == NULL || w->fronts == NULL || w->paths == NULL || w->served == NULL ||
-        w->watchers == NULL || w->carriers_at == NULL || w->ends == NULL || w->darkened == NULL) {
+        w->watchers == NULL || w->carriers_at == NULL || w->ends == NULL || w->darkened == NULL ||
+        w->tells == NULL || w->told == NULL) {
         return ERR_FULL;
     }
     read_fleet(f, w);
+    told_read_fleet(f, w->tells);
     *ret_w = w;
     return OK;
 }
@@ -320,6 +324,7 @@ static void hear_one(struct witness *w, const struct control *c, const struct ev
         discount_links(f, w, observer);
     }
     join_tallies(f, w, &r);
+    told_hear(f, w->tells, e, observer, w->told);
 }
 
 /* True when an end that counts calls the link down. */
@@ -366,6 +371,7 @@ void witness_hear(struct witness *w, const struct control *c, const struct evide
     memset(w->fronts, 0, front_count(f) * sizeof *w->fronts);
     memset(w->paths, 0, path_count(f) * sizeof *w->paths);
     memset(w->ends, 0, (size_t)f->link_count * 2 * sizeof *w->ends);
+    memset(w->told, 0, place_count(f) * sizeof *w->told);
     w->stale_us = INT64_MAX;
     for (uint16_t o = 0; o < f->idc_count; o++) {
         hear_one(w, c, &evidence[o], o);

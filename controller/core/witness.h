@@ -5,7 +5,7 @@
 #ifndef SPILLWAY_CORE_WITNESS_H
 #define SPILLWAY_CORE_WITNESS_H
 
-#include "core/diagnose.h"
+#include "core/told.h"
 
 enum { OBSERVER_WORDS = 5 }; /* 64-bit words that hold a bit for each observer */
 
@@ -64,6 +64,8 @@ struct witness {
     uint32_t *carriers_at; /* [idc] carriers that have an uplink there, as bits */
     uint32_t referenced;   /* carriers that have a reference, as bits */
     bool *darkened;        /* [idc] every link there is called down by an end that counts */
+    bool *tells;           /* [service * idc_count + idc] it could tell its load there */
+    struct told *told;     /* [service * idc_count + idc] what it tells */
     int64_t stale_us;      /* in how long the first fresh report will be stale */
 };
 

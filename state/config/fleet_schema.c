@@ -662,6 +662,14 @@ static const struct schema_field policy_fields[] = {
     POLICY_COUNT(flap_reuse, 100, 1000000, "1000", "penalty below which it counts, from then on"),
     POLICY_DURATION(flap_longest, 1 * SEC, 86400 * SEC, "10min",
                     "that a good state does not count after the last down, at most"),
+    POLICY_SHARE(demand_band, 10000, 500000, "10%",
+                 "measured demand that differs by less changes nothing"),
+    POLICY_DURATION(demand_fall, 1 * SEC, 3600 * SEC, "10s",
+                    "between two steps down of the demand, each a quarter of the distance"),
+    POLICY_SHARE(saturation_limit, 500000, ALL, "95%",
+                 "told by a service: from there on it is overloaded"),
+    POLICY_SHARE(error_limit, 10000, ALL, "20%",
+                 "of its requests, told by a service: from there on it fails"),
 };
 static const struct schema policy_schema = {"the policy section", "policy",
                                             SCHEMA_FIELDS(policy_fields)};

@@ -1,5 +1,5 @@
 /* control.c: the control state as a whole: its first value, canonical form, digest and size. */
-#include "fold/fold.h"
+#include "fold/fold_internal.h"
 
 #include <assert.h>
 #include <string.h>
@@ -63,7 +63,8 @@ size_t control_arena_size(const struct fleet *f)
            aligned(f->dns_server_count, sizeof(struct actuation_state)) +
            2 * aligned(f->idc_count, sizeof(struct actuation_state)) +
            aligned(f->idc_count, sizeof(struct injection_state)) +
-           aligned(record_max_changes(f), sizeof(struct fixed));
+           aligned(record_max_changes(f), sizeof(struct fixed)) +
+           aligned((size_t)f->service_count * f->view_count, sizeof(struct demand));
 }
 
 static void digest_codec(struct codec *c, struct digest *d)
@@ -134,6 +135,7 @@ static void lists_codec(struct codec *c, struct control *k)
         order_codec(c, &k->orders[i]);
     }
     codec_i64(c, &k->last_restore.us);
+    codec_i64(c, &k->answers_moved.us);
     drill_run_codec(c, &k->drill);
     uint32_t requests = requests_used(k);
     codec_count(c, &k->request_next, CONTROL_MAX_REQUESTS - 1);
@@ -219,7 +221,7 @@ static void fixed_values_codec(struct codec *c, struct control *k)
     }
 }
 
-/* Fleet, plan and fixed values in full. */
+/* Fleet, plan, fixed values and demand in full. */
 static void contents_codec(struct codec *c, struct control *k)
 {
     if (!codec_array(c, (void **)&k->fleet, 1, sizeof *k->fleet)) {
@@ -239,6 +241,9 @@ static void contents_codec(struct codec *c, struct control *k)
     if (c->status == OK) {
         fixed_values_codec(c, k);
     }
+    if (c->status == OK) {
+        demands_codec(c, k);
+    }
 }
 
 static void all_codec(struct codec *c, struct control *k, bool contents)
@@ -255,6 +260,7 @@ static void all_codec(struct codec *c, struct control *k, bool contents)
     digest_codec(c, &k->fleet_digest);
     fence_codec(c, &k->plan.fence);
     digest_codec(c, &k->fixed_digest);
+    digest_codec(c, &k->demand_digest);
     if (c->status == OK) {
         lists_codec(c, k);
         arrays_codec(c, k);

@@ -157,6 +157,15 @@ static bool closes_open_order(const struct control *c, const struct decide *d)
     return !closes_order(d) || (o != NULL && o->ended);
 }
 
+static bool moves_answers(const struct decide *d)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < d->change_count; i++) {
+        any = any || d->changes[i].kind == CHANGE_ANSWER;
+    }
+    return any;
+}
+
 int fold_decide(struct control *c, const struct record *r, int64_t offset)
 {
     const struct decide *d = &r->decide;
@@ -165,7 +174,7 @@ int fold_decide(struct control *c, const struct record *r, int64_t offset)
         .fleet = c->fleet, .next = c->next_incident, .count = c->incident_count};
     memcpy(l.at, c->incidents, sizeof l.at);
     if (!concerns_known(c, d) || breaks_freeze(c, d) || !closes_open_order(c, d) ||
-        !drill_move_fits(&c->drill, &d->drill)) {
+        !drill_move_fits(&c->drill, &d->drill) || !demands_fit(c, d)) {
         return ERR_INVARIANT;
     }
     int status = change_incidents(&l, d, now, offset);
@@ -193,6 +202,10 @@ int fold_decide(struct control *c, const struct record *r, int64_t offset)
         d->purpose == DECIDE_PROMOTE) {
         c->last_restore = now;
     }
+    if (moves_answers(d)) {
+        c->answers_moved = now;
+    }
+    demands_apply(c, d, now);
     if (closes_order(d)) {
         order_home(c, d->order);
     }

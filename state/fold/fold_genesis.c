@@ -16,7 +16,8 @@ static int from_init(struct control *c, struct arena *arena, const struct record
     status = status == OK ? plan_new(f, arena, &c->plan) : status;
     status = status == OK ? plan_new(f, arena, &c->previous) : status;
     c->fixed = ARENA_NEW(arena, struct fixed, record_max_changes(f));
-    if (status != OK || c->fixed == NULL) {
+    c->demand = ARENA_NEW(arena, struct demand, (size_t)f->service_count * f->view_count);
+    if (status != OK || c->fixed == NULL || c->demand == NULL) {
         return status != OK ? status : ERR_FULL;
     }
     in = codec_reader(r->genesis.plan.at, r->genesis.plan.size, arena);
@@ -101,6 +102,7 @@ int fold_genesis(struct control *c, struct arena *arena, const struct record *r)
     fresh.log_time.us = fresh.log_time.us > r->log_time.us ? fresh.log_time.us : r->log_time.us;
     fresh.epoch_began = fresh.log_time;
     fresh.fixed_digest = fixed_digest(&fresh);
+    fresh.demand_digest = demand_digest(&fresh);
     fresh.fleet_digest = sha256_of(r->genesis.fleet.at, r->genesis.fleet.size);
     fresh.plan.fence.era = fresh.era;
     fresh.plan.fence.log_id = fresh.log_id;

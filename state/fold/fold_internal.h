@@ -36,6 +36,14 @@ void drill_move(struct control *c, const struct drill_move *m, struct logtime no
 bool drill_injection(struct control *c, const struct step *s, uint16_t idc) MUST_CHECK;
 const char *drill_run_broken(const struct control *c);
 
+/* fold_demand.c: the words of a decision are about this fleet, in order, within the span. */
+bool demands_fit(const struct control *c, const struct decide *d) MUST_CHECK;
+void demands_apply(struct control *c, const struct decide *d, struct logtime now);
+/* Demand in its canonical form; the array comes from the codec's arena. */
+void demands_codec(struct codec *c, struct control *k);
+struct digest demand_digest(const struct control *c);
+const char *demands_broken(const struct control *c);
+
 /* What the incident is about is of its kind and exists in the fleet: others index by it. */
 bool incident_fits(const struct fleet *f, const struct incident *n);
 

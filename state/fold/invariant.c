@@ -182,5 +182,6 @@ const char *control_broken(const struct control *c)
     const char *broken = plan_broken(c->fleet, &c->plan);
     broken = broken != NULL ? broken : incidents_broken(c);
     broken = broken != NULL ? broken : orders_broken(c);
+    broken = broken != NULL ? broken : demands_broken(c);
     return broken != NULL ? broken : drill_run_broken(c);
 }

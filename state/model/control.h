@@ -3,6 +3,7 @@
 #ifndef SPILLWAY_MODEL_CONTROL_H
 #define SPILLWAY_MODEL_CONTROL_H
 
+#include "model/demand.h"
 #include "model/order.h"
 
 enum {
@@ -82,6 +83,7 @@ struct control {
     uint32_t order_count;
     struct order orders[ORDER_MAX]; /* in force, or ended and not home yet; by id */
     struct logtime last_restore;    /* of the newest SHIFT, RESTORE or PROMOTE step */
+    struct logtime answers_moved;   /* by the newest decision that changed one */
 
     struct drill_run drill; /* the newest one */
 
@@ -92,6 +94,8 @@ struct control {
     uint32_t fixed_count;
     struct fixed *fixed; /* [record_max_changes()] of orders to undo, by place, each place once */
     struct digest fixed_digest;
+    struct demand *demand; /* [service * view_count + view] */
+    struct digest demand_digest;
     struct writer_state *writers;       /* [idc] */
     struct alive_state *alive;          /* [idc] */
     uint32_t *link_downs;               /* [link * 2 + end]: highest number told by STEP */

@@ -210,6 +210,10 @@ struct policy {
     uint32_t flap_suppress;    /* penalty at which its good state no longer counts */
     uint32_t flap_reuse;       /* penalty below which it counts again, from then on */
     int64_t flap_longest_us;   /* that it does not count after the last down */
+    uint32_t demand_band_ppm;  /* measured demand within it of the one in force changes nothing */
+    int64_t demand_fall_us;    /* between two steps down of the demand in force, a quarter each */
+    uint32_t saturation_limit_ppm; /* from which on a service is overloaded; 0: not looked at */
+    uint32_t error_limit_ppm;      /* of its requests, from which on it fails; 0: not looked at */
 };
 
 struct fleet {

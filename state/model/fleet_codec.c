@@ -77,6 +77,10 @@ static void policy_codec(struct codec *c, struct policy *p)
     codec_u32(c, &p->flap_suppress);
     codec_u32(c, &p->flap_reuse);
     codec_i64(c, &p->flap_longest_us);
+    codec_u32(c, &p->demand_band_ppm);
+    codec_i64(c, &p->demand_fall_us);
+    codec_u32(c, &p->saturation_limit_ppm);
+    codec_u32(c, &p->error_limit_ppm);
 }
 
 static void idc_codec(struct codec *c, struct idc *i, const struct fleet *f)

@@ -9,6 +9,12 @@ uint32_t record_max_changes(const struct fleet *f)
     return n < RECORD_MAX_CHANGES ? (uint32_t)n : RECORD_MAX_CHANGES;
 }
 
+uint32_t record_max_demands(const struct fleet *f)
+{
+    uint32_t n = (uint32_t)f->service_count * f->view_count;
+    return n < RECORD_MAX_DEMANDS ? n : RECORD_MAX_DEMANDS;
+}
+
 const char *record_kind_name(enum record_kind k)
 {
     switch (k) {

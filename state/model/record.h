@@ -5,6 +5,7 @@
 #ifndef SPILLWAY_MODEL_RECORD_H
 #define SPILLWAY_MODEL_RECORD_H
 
+#include "model/demand.h"
 #include "model/drill.h"
 #include "model/plan.h"
 
@@ -26,6 +27,7 @@ enum {
     RECORD_MAX_EVIDENCE = FLEET_MAX_IDCS,
     RECORD_MAX_VERDICTS = 4096,
     RECORD_MAX_GUARDS = 32,
+    RECORD_MAX_DEMANDS = 1024, /* of one DECIDE; more come with the next */
     RECORD_MAX_BYTES =
         8 * 1024 * 1024,     /* of any encoded record; fleet check prints a fleet's own bound */
     REPLICA_PERSON = 0xffff, /* writer of GENESIS: a person's command */
@@ -103,7 +105,9 @@ struct decide {
     uint64_t concerns;      /* CONFIRM, REVERT: offset of that decision; else 0 */
     uint32_t order; /* REVERT: the UNDO that it carries out; NOTE: the ended order that is home;
                        SHED, SHIFT: the newest DRAIN or DEMOTE it follows; else 0 */
-    struct drill_move drill; /* of the drill under way; state DRILL_NEVER: none */
+    struct drill_move drill;     /* of the drill under way; state DRILL_NEVER: none */
+    uint32_t demand_count;       /* NOTE only */
+    struct demand_word *demands; /* what is measured now, ascending by service, then view */
 };
 
 /* What each takes beside identity and reason. Those that give an order (model/order.h) may have a
@@ -211,6 +215,8 @@ struct record {
 
 /* Most changes that a record about this fleet carries: one for each place of a plan. */
 uint32_t record_max_changes(const struct fleet *f);
+/* Most words on demand that a decision about this fleet carries. */
+uint32_t record_max_demands(const struct fleet *f);
 const char *record_kind_name(enum record_kind k);
 const char *operator_command_name(enum operator_command c); /* "drain", ... */
 const char *guard_name(enum guard g);

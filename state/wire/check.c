@@ -70,7 +70,7 @@ static int check_counts(const struct decide *d)
 {
     bool ok = d->evidence_count <= RECORD_MAX_EVIDENCE && d->verdict_count <= RECORD_MAX_VERDICTS &&
               d->guard_count <= RECORD_MAX_GUARDS && d->incident_count <= INCIDENT_MAX &&
-              d->change_count <= RECORD_MAX_CHANGES;
+              d->change_count <= RECORD_MAX_CHANGES && d->demand_count <= RECORD_MAX_DEMANDS;
     return ok ? OK : ERR_TOO_LARGE;
 }
 

@@ -61,7 +61,8 @@ static size_t control_size(const struct fleet *f)
                      2 * sizeof(struct actuation_state);
     return sizeof(struct control) + 4096 + fleet_encoded_size(f) + plan_size(f) +
            f->idc_count * per_idc + 2 * (size_t)f->link_count * sizeof(uint32_t) +
-           f->dns_server_count * sizeof(struct actuation_state) + changes_size(f);
+           f->dns_server_count * sizeof(struct actuation_state) + changes_size(f) +
+           (size_t)f->service_count * f->view_count * (sizeof(uint32_t) + sizeof(struct demand));
 }
 
 static size_t decide_size(const struct fleet *f)
@@ -70,7 +71,8 @@ static size_t decide_size(const struct fleet *f)
     size_t verdicts = (size_t)f->link_count + f->conduit_count + f->carrier_count +
                       2 * f->idc_count + (size_t)f->service_count * f->idc_count + f->region_count;
     return DIGEST + evidence + min_size(verdicts, RECORD_MAX_VERDICTS) * (8 + 6 * VARINT) +
-           RECORD_MAX_GUARDS * 10 + INCIDENT_MAX * sizeof(struct incident) + TEXTS +
+           record_max_demands(f) * (3 + 3 + 2 * VARINT) + RECORD_MAX_GUARDS * 10 +
+           INCIDENT_MAX * sizeof(struct incident) + TEXTS +
            changes_size(f); /* and so the OPERATOR that undoes it */
 }
 

@@ -8,7 +8,14 @@
 #include <string.h>
 
 /* Least bytes of one entry on the wire: what bounds the arena by the size of the input. */
-enum { MIN_EVIDENCE = 3, MIN_VERDICT = 11, MIN_GUARD = 5, MIN_INCIDENT = 40, MIN_CHANGE = 7 };
+enum {
+    MIN_EVIDENCE = 3,
+    MIN_VERDICT = 11,
+    MIN_GUARD = 5,
+    MIN_INCIDENT = 40,
+    MIN_CHANGE = 7,
+    MIN_DEMAND = 4
+};
 
 size_t record_arena_size(size_t encoded_size)
 {
@@ -20,6 +27,7 @@ size_t record_arena_size(size_t encoded_size)
         {RECORD_MAX_GUARDS, MIN_GUARD, sizeof(struct guard_result)},
         {INCIDENT_MAX, MIN_INCIDENT, sizeof(struct incident)},
         {RECORD_MAX_CHANGES, MIN_CHANGE, sizeof(struct change)},
+        {RECORD_MAX_DEMANDS, MIN_DEMAND, sizeof(struct demand_word)},
     };
     size_t size = encoded_size + 16 * 16; /* byte strings; alignment of each piece */
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
@@ -180,6 +188,26 @@ static int decode_guards(const Spillway__DecideWire *w, struct arena *a, struct 
     return status;
 }
 
+static int decode_demands(const Spillway__DecideWire *w, struct arena *a, struct decide *d)
+{
+    void *array = NULL;
+    size_t n = w->n_demand_service;
+    bool match = w->n_demand_view == n && w->n_demand_rps == n && w->n_demand_seen_rps == n;
+    int status = take_list(a, n, RECORD_MAX_DEMANDS, match, sizeof(*d->demands), &array);
+    d->demands = array;
+    d->demand_count = (uint32_t)n;
+    for (size_t i = 0; status == OK && i < n; i++) {
+        if (!fits16(w->demand_service[i]) || !fits16(w->demand_view[i])) {
+            return ERR_INVALID;
+        }
+        d->demands[i] = (struct demand_word){.service = (uint16_t)w->demand_service[i],
+                                             .view = (uint16_t)w->demand_view[i],
+                                             .rps = w->demand_rps[i],
+                                             .seen_rps = w->demand_seen_rps[i]};
+    }
+    return status;
+}
+
 static int decode_incidents(const Spillway__DecideWire *w, struct arena *a, struct decide *d)
 {
     void *array = NULL;
@@ -248,6 +276,7 @@ static int decode_decide(const Spillway__DecideWire *w, struct arena *a, struct 
     also(&status, status == OK ? decode_evidence(w, a, d) : status);
     also(&status, status == OK ? decode_verdicts(w, a, d) : status);
     also(&status, status == OK ? decode_guards(w, a, d) : status);
+    also(&status, status == OK ? decode_demands(w, a, d) : status);
     also(&status, status == OK ? decode_incidents(w, a, d) : status);
     also(&status,
          status == OK ? decode_changes(&w->changes, w->change_count, a, &d->changes) : status);

@@ -92,9 +92,10 @@ static size_t scratch_size(const struct record *r)
     size_t evidence = sizeof(uint32_t) + 2 * sizeof(int64_t);
     size_t verdict = 5 * sizeof(uint32_t) + 5 * sizeof(uint64_t) + sizeof(int64_t);
     size_t guard = 4 * sizeof(uint32_t) + sizeof(protobuf_c_boolean);
-    return d->evidence_count * evidence + d->verdict_count * verdict + d->guard_count * guard +
-           changes_size(d->changes, d->change_count) + incidents_size(d) + MOVE_SIZE +
-           32 * 16; /* alignment of each piece */
+    size_t demand = 2 * sizeof(uint32_t) + 2 * sizeof(uint64_t);
+    return d->demand_count * demand + d->evidence_count * evidence + d->verdict_count * verdict +
+           d->guard_count * guard + changes_size(d->changes, d->change_count) + incidents_size(d) +
+           MOVE_SIZE + 32 * 16; /* alignment of each piece */
 }
 
 static void encode_evidence(Spillway__DecideWire *w, const struct decide *d, struct arena *a)
@@ -155,6 +156,22 @@ static void encode_guards(Spillway__DecideWire *w, const struct decide *d, struc
     }
 }
 
+static void encode_demands(Spillway__DecideWire *w, const struct decide *d, struct arena *a)
+{
+    size_t n = d->demand_count;
+    w->n_demand_service = w->n_demand_view = w->n_demand_rps = w->n_demand_seen_rps = n;
+    w->demand_service = column(a, n, sizeof(uint32_t));
+    w->demand_view = column(a, n, sizeof(uint32_t));
+    w->demand_rps = column(a, n, sizeof(uint64_t));
+    w->demand_seen_rps = column(a, n, sizeof(uint64_t));
+    for (size_t i = 0; i < n; i++) {
+        w->demand_service[i] = d->demands[i].service;
+        w->demand_view[i] = d->demands[i].view;
+        w->demand_rps[i] = d->demands[i].rps;
+        w->demand_seen_rps[i] = d->demands[i].seen_rps;
+    }
+}
+
 static int encode_changes(struct change *changes, uint32_t count, struct arena *a,
                           ProtobufCBinaryData *to)
 {
@@ -188,6 +205,7 @@ static int encode_decide(Spillway__DecideWire *w, const struct decide *d, struct
     encode_evidence(w, d, a);
     encode_verdicts(w, d, a);
     encode_guards(w, d, a);
+    encode_demands(w, d, a);
     w->incident_count = d->incident_count;
     w->change_count = d->change_count;
     size_t size = incidents_size(d);

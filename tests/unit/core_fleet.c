@@ -122,7 +122,11 @@ static struct policy usual_policy(void)
                            .cold_start_us = 5000000,
                            .lease_us = 1000000,
                            .rescue_bound_us = 200000,
-                           .dns_timeout_us = 1000000};
+                           .dns_timeout_us = 1000000,
+                           .demand_band_ppm = 100000,
+                           .demand_fall_us = 10000000,
+                           .saturation_limit_ppm = 950000,
+                           .error_limit_ppm = 200000};
 }
 
 struct fleet *random_fleet(uint64_t seed, uint16_t idcs, struct arena *a)

@@ -108,6 +108,10 @@ static void make_reports(struct world *w)
             w->since_us[o][i] = -3600 * US_PER_SEC;
             r->observations[i].health = HEALTH_UP;
         }
+        uint16_t services[FLEET_MAX_SERVICES];
+        uint32_t loads = loads_for_idc(f, o, services);
+        r->loads = zeroed(loads, sizeof *r->loads);
+        r->load_views = zeroed((size_t)loads * f->view_count, sizeof *r->load_views);
         w->evidence[o] = (struct evidence){.report = r, .conclusive = true};
     }
 }
@@ -134,6 +138,11 @@ struct world *world_of_fleet(const struct fleet *f)
     w->carrier_dead = zeroed(f->carrier_count, sizeof(bool));
     w->path_dead = zeroed(path_count(f), sizeof(bool));
     w->mood = zeroed(f->idc_count, sizeof *w->mood);
+    w->says = zeroed((size_t)f->service_count * f->idc_count, sizeof *w->says);
+    w->users_rps = zeroed((size_t)f->service_count * f->view_count, sizeof *w->users_rps);
+    for (uint16_t s = 0; s < f->service_count; s++) {
+        world_users(w, s, 100);
+    }
     w->acknowledge = true;
     make_reports(w);
     world_require(diagnosis_new(f, &w->memory, &w->diagnosis) == OK, "a diagnosis");
@@ -166,6 +175,8 @@ void world_free(struct world *w)
 {
     for (uint16_t o = 0; o < w->fleet->idc_count; o++) {
         free(w->reports[o].observations);
+        free(w->reports[o].loads);
+        free(w->reports[o].load_views);
         free(w->since_us[o]);
     }
     free(w->reports);
@@ -182,6 +193,8 @@ void world_free(struct world *w)
     free(w->carrier_dead);
     free(w->path_dead);
     free(w->mood);
+    free(w->says);
+    free(w->users_rps);
     free(w->arena_memory);
     free(w->memory.base);
     free(w);
@@ -251,6 +264,64 @@ static enum health see(const struct world *w, uint16_t o, const struct target *t
     return HEALTH_UNKNOWN;
 }
 
+void world_users(struct world *w, uint16_t service, uint64_t percent)
+{
+    for (uint16_t v = 0; v < w->fleet->view_count; v++) {
+        w->users_rps[(size_t)service * w->fleet->view_count + v] =
+            fleet_demand_rps(w->fleet, service, v) * percent / 100;
+    }
+}
+
+/* Users follow the plan in force at once. */
+static uint64_t arrive_mrps(const struct world *w, uint16_t s, uint16_t v, uint16_t idc)
+{
+    uint64_t users = w->users_rps[(size_t)s * w->fleet->view_count + v], slots = 0;
+    const struct answer *a = plan_answer(&w->control.plan, s, v);
+    for (uint8_t i = 0; i < a->count; i++) {
+        uint16_t e = a->slots[i].entrance;
+        slots += e != FLEET_NONE && w->fleet->entrances[e].idc == idc ? 1 : 0;
+    }
+    return a->count == 0 ? 0 : users * 1000 * slots / a->count;
+}
+
+/* The service's word on itself. */
+static struct load_sample sample(const struct world *w, uint16_t s, uint16_t idc,
+                                 struct load_rate *views)
+{
+    const struct fleet *f = w->fleet;
+    const struct place_says *says = &w->says[(size_t)s * f->idc_count + idc];
+    uint64_t times = says->times == 0 ? 1 : says->times, requests = 0;
+    for (uint16_t v = 0; v < f->view_count; v++) {
+        uint64_t mrps = arrive_mrps(w, s, v, idc) * times;
+        views[v] = (struct load_rate){w->loads == LOADS_VIEWS, w->loads == LOADS_VIEWS ? mrps : 0};
+        requests += mrps;
+    }
+    uint8_t limit = *plan_tier_limit(&w->control.plan, f->idcs[idc].region, s);
+    uint64_t work = requests * service_cost_ppm(&f->services[s], limit) / 1000;
+    uint64_t room = fleet_capacity_ups(f, s, idc), full = room == 0 ? 1000000 : work / room;
+    full = says->saturation_ppm > 0 ? says->saturation_ppm : full;
+    return (struct load_sample){.valid = true,
+                                .requests_mrps = requests,
+                                .errors_mrps = requests * says->errors_ppm / 1000000,
+                                .saturation_ppm = full > 1000000 ? 1000000 : (uint32_t)full};
+}
+
+static void weigh_loads(struct world *w, uint16_t o)
+{
+    struct report *r = &w->reports[o];
+    uint16_t services[FLEET_MAX_SERVICES];
+    uint32_t n = w->loads == LOADS_UNTOLD ? 0 : loads_for_idc(w->fleet, o, services);
+    uint16_t views = w->fleet->view_count;
+    r->load_count = n;
+    r->view_count = n == 0 ? 0 : views;
+    for (uint32_t i = 0; i < n; i++) {
+        bool lost = w->says[(size_t)services[i] * w->fleet->idc_count + o].nothing;
+        memset(&r->load_views[i * views], 0, views * sizeof *r->load_views);
+        r->loads[i] =
+            lost ? (struct load_sample){0} : sample(w, services[i], o, &r->load_views[i * views]);
+    }
+}
+
 static void observe(struct world *w, uint16_t o)
 {
     struct report *r = &w->reports[o];
@@ -267,6 +338,7 @@ static void observe(struct world *w, uint16_t o)
         }
         r->observations[i].held_us = w->now.us - w->since_us[o][i];
     }
+    weigh_loads(w, o);
     w->sent_us[o] = w->now.us;
     w->evidence[o].age_us = 0;
 }

@@ -8,6 +8,15 @@
 #include "fold/fold.h"
 
 enum observer_mood { MOOD_SEES, MOOD_SILENT, MOOD_BLIND };
+enum load_telling { LOADS_UNTOLD, LOADS_TOTALS, LOADS_VIEWS };
+
+/* What the service of one place says of itself, beside its requests. */
+struct place_says {
+    bool nothing;            /* its signal is lost */
+    uint32_t errors_ppm;     /* of its requests */
+    uint32_t saturation_ppm; /* 0: as full as its requests make it */
+    uint64_t times;          /* it tells so many times its requests; 0: once, it does not lie */
+};
 
 struct world {
     struct fleet *fleet;
@@ -28,6 +37,9 @@ struct world {
     bool *path_dead;          /* [path_index()] the entrance does not answer over the carrier */
     enum observer_mood *mood; /* [idc] */
     bool acknowledge;         /* actuators answer at once */
+    enum load_telling loads;  /* what the services tell; nothing at first */
+    uint64_t *users_rps;      /* [service * view_count + view] as declared at first */
+    struct place_says *says;  /* [service * idc_count + idc] */
 
     struct report *reports; /* [idc] */
     struct evidence *evidence;
@@ -74,6 +86,8 @@ enum fold_void world_command(struct world *w, const struct operator_record *comm
 /* The open incident of this kind and subject, or NULL. */
 const struct incident *world_incident(const struct world *w, enum incident_kind kind, uint16_t a,
                                       uint16_t b);
+/* All views of the service ask for so many percent of what is declared. */
+void world_users(struct world *w, uint16_t service, uint64_t percent);
 /* Slots that the entrance has in the plan. */
 uint32_t world_slots(const struct world *w, uint16_t entrance);
 /* Slots that it has in the answers of the carrier's views. */

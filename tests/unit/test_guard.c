@@ -37,7 +37,7 @@ static void take(struct bench *b)
                      OK);
     cases_begin(&b->cases, &b->w->control);
     outlook_fill(&b->o, &b->cases);
-    ck_assert_int_eq(load_new(f, &b->arena, &b->load), OK);
+    ck_assert_int_eq(load_new(f, NULL, &b->arena, &b->load), OK);
     ck_assert_int_eq(plan_new(f, &b->arena, &b->to), OK);
     plan_copy(&b->to, &b->w->control.plan);
     b->log = (struct guard_log){.at = b->results};
