@@ -18,6 +18,8 @@ void explain_order(const struct fleet *f, const struct order *o, struct logtime 
                    struct text *t);
 void explain_subject(const struct fleet *f, const struct subject *s, struct text *t);
 void explain_verdict(const struct fleet *f, const struct verdict *v, struct text *t);
+/* What a guard that did not pass held back, and why. */
+void explain_guard(const struct fleet *f, const struct guard_result *g, struct text *t);
 void explain_change(const struct fleet *f, const struct change *ch, struct text *t);
 /* The rule as a sentence. Static storage. */
 const char *rule_text(enum rule r);

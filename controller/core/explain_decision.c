@@ -152,7 +152,9 @@ static const char *stopped_text(enum guard g)
         return "nothing was taken from it, because its death is not concluded on fresh evidence";
     case GUARD_COLD_START: return "nothing was moved, because the leader is too young";
     case GUARD_STATEFUL:
-        return "not moved: it keeps state, and moving its users could lose data; a person decides";
+        return "not moved: it keeps state, and moving its users could lose data; a person decides: "
+               "spillway "
+               "drain SERVICE@IDC";
     case GUARD_CAPACITY: return "over capacity: more features had to go, or the step was dropped";
     case GUARD_DRAIN_BUDGET:
         return "not drained: as many IDCs as policy.max_drained_idcs allows are drained already";

@@ -84,19 +84,6 @@ static int read_decision(struct daemon *d, int64_t offset, struct record *ret_re
     return status;
 }
 
-/* What still stands of the decision, inverted, to the front of its changes. */
-static uint32_t keep_standing(const struct plan *plan, struct decide *decision)
-{
-    uint32_t kept = 0;
-    changes_invert(decision->changes, decision->change_count);
-    for (uint32_t i = 0; i < decision->change_count; i++) {
-        if (plan_has(plan, &decision->changes[i])) {
-            decision->changes[kept++] = decision->changes[i];
-        }
-    }
-    return kept;
-}
-
 static int prepare_undo(struct daemon *d, const struct request *r, struct operator_record *o,
                         void **ret_memory, char *why)
 {
@@ -107,7 +94,7 @@ static int prepare_undo(struct daemon *d, const struct request *r, struct operat
         return status;
     }
     o->changes = record.decide.changes;
-    o->change_count = keep_standing(&c->plan, &record.decide);
+    o->change_count = changes_undo(&c->plan, o->changes, record.decide.change_count);
     if (o->change_count == 0) {
         free(*ret_memory);
         *ret_memory = NULL;

@@ -230,6 +230,18 @@ void changes_invert(struct change *changes, uint32_t count)
     }
 }
 
+uint32_t changes_undo(const struct plan *p, struct change *changes, uint32_t count)
+{
+    uint32_t kept = 0;
+    changes_invert(changes, count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (plan_has(p, &changes[i])) {
+            changes[kept++] = changes[i];
+        }
+    }
+    return kept;
+}
+
 void change_codec(struct codec *c, struct change *ch)
 {
     uint8_t kind = (uint8_t)ch->kind;

@@ -128,6 +128,9 @@ void plan_put(struct plan *p, const struct change *ch);
 struct change plan_value(const struct plan *p, const struct change *place);
 /* By place, in the order of plan_diff: below 0, 0 (the same place) or above 0. */
 int change_compare(const struct change *a, const struct change *b);
+/* Inverts the changes of a decision and keeps those, at the front, whose places the plan still has:
+ * what can be undone. Returns their number. */
+uint32_t changes_undo(const struct plan *p, struct change *changes, uint32_t count);
 /* Exchanges old and new of every change, in place. */
 void changes_invert(struct change *changes, uint32_t count);
 void change_codec(struct codec *c, struct change *ch);

@@ -64,12 +64,13 @@ START_TEST(a_rescue)
         "  routes from shenzhen to shanghai: shanghai-shenzhen\n"
         "Not done:\n"
         "  service ledger at beijing: not moved: it keeps state, and moving its users could lose "
-        "data; a person decides (guard stateful)\n"
+        "data; a person decides: spillway drain SERVICE@IDC (guard stateful)\n"
         "Guards passed: never-last, last-idc, core, quorum, cold-start, capacity, drain-budget, "
         "restore, pin and freeze\n"
         "Undo:\n"
         "  spillway approve 1 --reason TEXT brings it back in steps, once it is up and has held\n"
-        "  spillway explain 2 tells this again; what each change replaced stands above\n",
+        "  spillway undo 2 --reason TEXT puts back what it replaced, and keeps it there (--dry-run "
+        "first)\n",
         story(w));
     world_free(w);
 }
@@ -95,8 +96,49 @@ START_TEST(a_cut)
            "drain-budget, restore, pin and freeze\n"
            "Undo:\n"
            "  by itself, step by step, when what broke is up and has held\n"
-           "  spillway explain 2 tells this again; what each change replaced stands above\n",
+           "  spillway undo 2 --reason TEXT puts back what it replaced, and keeps it there "
+           "(--dry-run first)\n",
            story(w));
+    world_free(w);
+}
+END_TEST
+
+/* A person's word and what was made of it, down to how to end it. */
+START_TEST(a_drain)
+{
+    struct world *w = three();
+    struct operator_record drain = {.command = OPERATOR_DRAIN, .subject = {SUBJECT_IDC, 0, 0}};
+    w->acknowledge = true;
+    world_run(w, 10 * US_PER_SEC, 50000, 0);
+    ck_assert_int_eq(world_command(w, &drain), FOLD_ACCEPTED);
+    while (world_tick(w, 50000) != DECIDE_SHIFT) {
+        ck_assert_int_lt(w->now.us, 3700 * US_PER_SEC);
+    }
+    struct text t = text_over(room, sizeof room);
+    explain_order(w->fleet, &w->control.orders[0], w->control.log_time, &t);
+    expect("order 1: drain of IDC beijing, by ann: checked; until it is taken back: spillway "
+           "release 1 --reason TEXT",
+           room);
+    t = text_over(room, sizeof room);
+    explain_decision(w->fleet, &w->decide, 2, &t);
+    expect(
+        "Decision 2: planned shift: one step away from what a person drains; now generation 3; "
+        "follows order 1\n"
+        "Seen: nothing out of order now\n"
+        "  from 3 fresh reports, the oldest 0 us old\n"
+        "Changed:\n"
+        "  web for north-telecom: from web-beijing to web-shanghai (2 slots, 50 %, 50 "
+        "requests/s)\n"
+        "Not done:\n"
+        "  service ledger at beijing: not moved: it keeps state, and moving its users could lose "
+        "data; a person decides: spillway drain SERVICE@IDC (guard stateful)\n"
+        "Guards passed: never-last, last-idc, core, quorum, cold-start, capacity, drain-budget, "
+        "restore, pin and freeze\n"
+        "Undo:\n"
+        "  spillway release 1 --reason TEXT ends the order, and brings it back in steps\n"
+        "  spillway undo 2 --reason TEXT puts back what it replaced, and keeps it there "
+        "(--dry-run first)\n",
+        room);
     world_free(w);
 }
 END_TEST
@@ -122,6 +164,7 @@ int main(void)
     TCase *t = tcase_create("sentences");
     tcase_add_test(t, a_rescue);
     tcase_add_test(t, a_cut);
+    tcase_add_test(t, a_drain);
     tcase_add_test(t, a_line);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
