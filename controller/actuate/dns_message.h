@@ -33,6 +33,8 @@ enum dns_done { DNS_DONE_KEEP, DNS_DONE_REMOVE, DNS_DONE_SET };
 /* One chunk of a push. */
 struct dns_update {
     const struct fence *fence_there; /* prerequisite: exactly this fence; NULL: no fence at all */
+    const struct fence_hold *hold_there; /* ... with this hold; NULL or id 0: without any */
+    const struct fence_hold *hold;       /* written with the fence; NULL or id 0: none */
     const struct fence *done_there; /* prerequisite: exactly this done mark; NULL: none asked for */
     const struct fence *fence;      /* the push's fence */
     bool raise;                     /* writes the fence (the first chunk) */

@@ -63,13 +63,21 @@ static bool add_data(ldns_rr *rr, ldns_rdf_type type, size_t size, const void *d
     return true;
 }
 
-static bool add_fence(ldns_rr_list *list, const struct dns_name *name, const struct fence *fence)
+/* One TXT record: the fence and, when something holds (id not 0), the hold as a second string. */
+static bool add_fence(ldns_rr_list *list, const struct dns_name *name, const struct fence *fence,
+                      const struct fence_hold *hold)
 {
     char text[1 + FENCE_TEXT_SIZE]; /* a length byte in front: a character-string */
+    char held[1 + HOLD_TEXT_SIZE];
     size_t n = fence_text_format(fence, text + 1);
     text[0] = (char)n;
-    return add_data(add_rr(list, name, LDNS_RR_TYPE_TXT, LDNS_RR_CLASS_IN, 0), LDNS_RDF_TYPE_STR,
-                    n + 1, text);
+    ldns_rr *rr = add_rr(list, name, LDNS_RR_TYPE_TXT, LDNS_RR_CLASS_IN, 0);
+    bool ok = add_data(rr, LDNS_RDF_TYPE_STR, n + 1, text);
+    if (!ok || hold == NULL || hold->id == 0)
+        return ok;
+    int size = hold_text_format(hold, held + 1);
+    held[0] = (char)size;
+    return size > 0 && add_data(rr, LDNS_RDF_TYPE_STR, (size_t)size + 1, held);
 }
 
 static bool delete_rrset(ldns_rr_list *list, const struct dns_name *name, ldns_rr_type type)
@@ -97,11 +105,11 @@ static bool add_prerequisites(ldns_rr_list *list, const struct dns_names *names,
 {
     bool ok = true;
     if (u->fence_there != NULL)
-        ok = add_fence(list, &names->fence, u->fence_there);
+        ok = add_fence(list, &names->fence, u->fence_there, u->hold_there);
     else
         ok = add_rr(list, &names->fence, LDNS_RR_TYPE_TXT, LDNS_RR_CLASS_NONE, 0) != NULL;
     if (u->done_there != NULL)
-        ok = ok && add_fence(list, &names->done, u->done_there);
+        ok = ok && add_fence(list, &names->done, u->done_there, NULL);
     return ok;
 }
 
@@ -111,7 +119,7 @@ static bool add_updates(ldns_rr_list *list, const struct dns_names *names,
     bool ok = true;
     if (u->raise)
         ok = delete_rrset(list, &names->fence, LDNS_RR_TYPE_TXT) &&
-             add_fence(list, &names->fence, u->fence);
+             add_fence(list, &names->fence, u->fence, u->hold);
     for (uint32_t i = u->from; ok && i < u->to; i++)
         ok = add_answer(list, &u->content->answers[u->indices != NULL ? u->indices[i] : i]);
     switch (u->done) {
@@ -119,7 +127,7 @@ static bool add_updates(ldns_rr_list *list, const struct dns_names *names,
     case DNS_DONE_REMOVE: ok = ok && delete_rrset(list, &names->done, LDNS_RR_TYPE_TXT); break;
     case DNS_DONE_SET:
         ok = ok && delete_rrset(list, &names->done, LDNS_RR_TYPE_TXT) &&
-             add_fence(list, &names->done, u->fence);
+             add_fence(list, &names->done, u->fence, NULL);
         break;
     }
     return ok;

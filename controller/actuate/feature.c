@@ -178,8 +178,8 @@ static int bring(const char *path, const struct feature_file *wanted, const char
     return status;
 }
 
-static int lock_and_bring(const char *path, const struct feature_file *wanted, const char *flag_set,
-                          struct actuate_result *result)
+/* The lock of the file, taken without waiting. */
+static int lock_file(const char *path, int *ret_fd)
 {
     char lock[PATH_MAX];
     int n = snprintf(lock, sizeof(lock), "%s.lock", path);
@@ -190,10 +190,45 @@ static int lock_and_bring(const char *path, const struct feature_file *wanted, c
         int status = error_from_errno(errno);
         return status == ERR_NOT_FOUND ? ERR_IO : status; /* its directory is missing */
     }
-    int status = flock(fd, LOCK_EX | LOCK_NB) == 0 ? OK : error_from_errno(errno);
-    if (status == OK)
-        status = bring(path, wanted, flag_set, result);
-    close(fd); /* releases the lock */
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        int status = error_from_errno(errno);
+        close(fd);
+        return status;
+    }
+    *ret_fd = fd;
+    return OK;
+}
+
+static int lock_and_bring(const char *path, const struct feature_file *wanted, const char *flag_set,
+                          struct actuate_result *result)
+{
+    int lock = -1;
+    int status = lock_file(path, &lock);
+    if (status != OK)
+        return status;
+    status = bring(path, wanted, flag_set, result);
+    close(lock); /* releases it */
+    return status;
+}
+
+int feature_hold(const char *path, const struct hold_order *order, struct fence_state *ret_found)
+{
+    int lock = -1;
+    struct feature_file file = {0};
+    int status = lock_file(path, &lock);
+    if (status != OK)
+        return status;
+    status = feature_read(path, &file);
+    if (status == OK) {
+        *ret_found = (struct fence_state){file.fence, file.hold};
+        status = actuate_admit_hold(order, ret_found, &file.hold);
+        if (status == OK)
+            status = replace(path, &file, file.flag_set);
+        if (status == OK)
+            ret_found->hold = file.hold;
+    }
+    feature_file_done(&file);
+    close(lock); /* releases it */
     return status;
 }
 

@@ -23,6 +23,12 @@
 int feature_apply(const char *path, const struct fleet *f, const struct plan *p, uint16_t idc,
                   struct actuate_result *ret_result) MUST_CHECK;
 
+/* Carries out a person's word on the file, under its lock: the hold alone changes. *ret_found is
+ * what stands afterwards, or what refused it. As actuate_admit_hold() (an absent file has no
+ * fence), and the errors of feature_apply(). */
+int feature_hold(const char *path, const struct hold_order *order,
+                 struct fence_state *ret_found) MUST_CHECK;
+
 /* One flag of a file. */
 struct feature_flag {
     char service[FLEET_NAME_SIZE];
@@ -34,7 +40,8 @@ struct feature_flag {
 /* What a file says. */
 struct feature_file {
     struct fence fence;
-    struct fence_hold hold; /* id 0: none */
+    struct fence_hold hold;             /* id 0: none */
+    char flag_set[2 * FLEET_NAME_SIZE]; /* the IDC that it was written for; "" when made anew */
     uint32_t flag_count;
     struct feature_flag *flags; /* owned */
 };

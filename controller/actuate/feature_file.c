@@ -155,11 +155,12 @@ static int metadata_from_json(const json_t *json, struct feature_file *file)
 {
     const char *fence = string_member(json, "fence", FENCE_TEXT_SIZE);
     const json_t *hold_json = json_object_get(json, "hold");
+    const char *flag_set = string_member(json, "flagSetId", sizeof(file->flag_set));
     size_t members = hold_json == NULL ? 3 : 4;
-    if (fence == NULL || json_object_size(json) != members ||
-        string_member(json, "flagSetId", 2 * FLEET_NAME_SIZE) == NULL ||
+    if (fence == NULL || json_object_size(json) != members || flag_set == NULL ||
         string_member(json, "version", 32) == NULL)
         return ERR_CORRUPT;
+    memcpy(file->flag_set, flag_set, text_length(flag_set) + 1);
     int status = fence_text_parse(fence, text_length(fence), &file->fence);
     if (status != OK)
         return status == ERR_VERSION ? ERR_VERSION : ERR_CORRUPT;

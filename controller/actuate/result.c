@@ -15,3 +15,15 @@ int actuate_admit(const struct fence *job, const struct fence *found, const stru
     }
     return ERR_INVARIANT;
 }
+
+int actuate_admit_hold(const struct hold_order *order, const struct fence_state *found,
+                       struct fence_hold *ret_hold)
+{
+    bool same = found->hold.id == order->hold.id;
+    if (found->fence.era == 0 || (!order->place && !same))
+        return ERR_NOT_FOUND;
+    if (order->place && found->hold.id != 0 && !same)
+        return ERR_HELD;
+    *ret_hold = order->place ? order->hold : (struct fence_hold){0};
+    return OK;
+}

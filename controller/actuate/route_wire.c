@@ -78,8 +78,31 @@ void route_ask_codec(struct codec *c, uint64_t *id)
 
 enum route_operation route_operation(const uint8_t *bytes, size_t size)
 {
-    bool known = size >= 2 && bytes[0] == ROUTE_WIRE_VERSION && bytes[1] <= ROUTE_ASK;
+    bool known = size >= 2 && bytes[0] == ROUTE_WIRE_VERSION && bytes[1] <= ROUTE_HOLD;
     return known ? (enum route_operation)bytes[1] : ROUTE_NOTHING;
+}
+
+static void hold_codec(struct codec *c, struct fence_hold *h)
+{
+    codec_u32(c, &h->id);
+    codec_string(c, h->who, sizeof(h->who));
+    codec_string(c, h->why, sizeof(h->why));
+}
+
+void hold_request_codec(struct codec *c, struct hold_request *r)
+{
+    char text[HOLD_TEXT_SIZE];
+    uint8_t place = r->order.place ? 1 : 0;
+    head_codec(c, ROUTE_HOLD);
+    codec_u64(c, &r->id);
+    codec_u8(c, &place);
+    hold_codec(c, &r->order.hold);
+    if (c->mode != CODEC_READ || c->status != OK)
+        return;
+    r->order.place = place == 1;
+    if (place > 1 || r->order.hold.id == 0 ||
+        (place == 1 && hold_text_format(&r->order.hold, text) < 0))
+        codec_fail(c, ERR_INVALID);
 }
 
 void route_reply_codec(struct codec *c, struct route_reply *r)
@@ -95,8 +118,6 @@ void route_reply_codec(struct codec *c, struct route_reply *r)
             r->status = (int32_t)status;
     }
     fence_codec(c, &r->found);
-    codec_u32(c, &r->hold.id);
-    codec_string(c, r->hold.who, sizeof(r->hold.who));
-    codec_string(c, r->hold.why, sizeof(r->hold.why));
+    hold_codec(c, &r->hold);
     codec_string(c, r->detail, sizeof(r->detail));
 }

@@ -47,12 +47,19 @@ struct inject_request {
     char interfaces[ROUTE_MAX_GATEWAYS][FLEET_IFNAME_SIZE];
 };
 
+/* HOLD: places a break-glass hold on this host's routes, or releases it. */
+struct hold_request {
+    uint64_t id;
+    struct hold_order order;
+};
+
 enum route_operation {
     ROUTE_NOTHING = 0,
     ROUTE_SET = 1,
     ROUTE_REPLY = 2,
     ROUTE_INJECT = 3,
-    ROUTE_ASK = 4, /* changes nothing: the reply says which fence and hold the helper has */
+    ROUTE_ASK = 4,  /* changes nothing: the reply says which fence and hold the helper has */
+    ROUTE_HOLD = 5, /* a person's word: the reply says what stands afterwards */
 };
 
 struct route_reply {
@@ -68,6 +75,7 @@ struct route_reply {
 void route_request_codec(struct codec *c, struct route_request *r);
 void inject_request_codec(struct codec *c, struct inject_request *r);
 void route_ask_codec(struct codec *c, uint64_t *id);
+void hold_request_codec(struct codec *c, struct hold_request *r);
 void route_reply_codec(struct codec *c, struct route_reply *r);
 /* What the message asks for, by its head alone; ROUTE_NOTHING: it is none of ours. */
 enum route_operation route_operation(const uint8_t *bytes, size_t size);

@@ -105,6 +105,45 @@ START_TEST(writes_what_flagd_reads)
 }
 END_TEST
 
+static int hold_file(bool place, uint32_t id, struct fence_state *ret_found)
+{
+    struct hold_order order = {place, {id, "alice@ops1", "the cache is cold"}};
+    return feature_hold(path, &order, ret_found);
+}
+
+START_TEST(a_person_holds_and_releases)
+{
+    struct actuate_result result;
+    struct fence_state found = {0};
+    struct plan one = limited(1, 9), two = limited(2, 1);
+    char before[8192], after[8192];
+    ck_assert_int_eq(hold_file(true, 5, &found), ERR_NOT_FOUND);
+    ck_assert_int_eq(apply(&one, &result), OK);
+    read_text(before, sizeof before);
+    ck_assert_int_eq(hold_file(true, 5, &found), OK);
+    ck_assert_uint_eq(found.hold.id, 5);
+    ck_assert_int_eq(apply(&two, &result), ERR_HELD);
+    ck_assert_str_eq(result.hold.why, "the cache is cold");
+    ck_assert_int_eq(apply(&one, &result), ERR_HELD);
+    ck_assert_int_eq(hold_file(true, 6, &found), ERR_HELD);
+    ck_assert_int_eq(hold_file(false, 6, &found), ERR_NOT_FOUND);
+    ck_assert_uint_eq(found.hold.id, 5);
+    ck_assert_int_eq(hold_file(false, 5, &found), OK);
+    ck_assert_uint_eq(found.hold.id, 0);
+    read_text(after, sizeof after);
+    ck_assert_str_eq(before, after); /* nothing but the hold had changed */
+    ck_assert_int_eq(hold_file(false, 5, &found), ERR_NOT_FOUND);
+    ck_assert_int_eq(apply(&two, &result), OK);
+    int lock = open(lock_path, O_RDWR);
+    ck_assert_int_eq(flock(lock, LOCK_EX), 0);
+    ck_assert_int_eq(hold_file(true, 5, &found), ERR_BUSY);
+    close(lock);
+    struct hold_order unfit = {true, {5, "two words", "x"}};
+    ck_assert_int_lt(feature_hold(path, &unfit, &found), 0);
+    ck_assert_int_eq(apply(&two, &result), OK);
+}
+END_TEST
+
 START_TEST(obeys_fences_and_holds)
 {
     struct actuate_result result;
@@ -323,6 +362,7 @@ static Suite *suite(void)
     tcase_set_timeout(t, 60);
     tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_add_test(t, writes_what_flagd_reads);
+    tcase_add_test(t, a_person_holds_and_releases);
     tcase_add_test(t, obeys_fences_and_holds);
     tcase_add_test(t, never_turns_core_off);
     tcase_add_test(t, leaves_damaged_files_alone);

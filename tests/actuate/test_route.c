@@ -4,6 +4,7 @@
 #include "netns.h"
 
 #include "actuate/route.h"
+#include "actuate/route_hold.h"
 #include "actuate/route_wire.h"
 
 #include <arpa/inet.h>
@@ -224,6 +225,49 @@ TEST_PERMITTED(refuses_older_and_split_fences)
     run("echo garbage > %s", state_path);
     ck_assert_int_eq(set_routes(test_fence(3, 2, 0), true), ERR_CORRUPT);
     ck_assert(routes_are(detour_routes));
+}
+
+static struct fence_state held;
+
+static int hold_routes(bool place, uint32_t id)
+{
+    struct hold_order order = {place, {id, "alice@ops1", "fibre work"}};
+    return route_hold(socket_path, 2000, &order, &held);
+}
+
+/* A person's word: nothing is set nor put back until it is taken back, also by a helper that was
+ * started again. */
+TEST_PERMITTED(stops_at_a_hold)
+{
+    ck_assert_int_eq(hold_routes(true, 7), ERR_NOT_FOUND); /* there is no fence yet */
+    ck_assert_int_eq(set_routes(test_fence(1, 1, 0), true), OK);
+    ck_assert_int_eq(hold_routes(true, 7), OK);
+    ck_assert_uint_eq(held.hold.id, 7);
+    ck_assert_int_eq(hold_routes(true, 8), ERR_HELD);
+    ck_assert_uint_eq(held.hold.id, 7);
+    ck_assert_int_eq(hold_routes(false, 8), ERR_NOT_FOUND);
+    ck_assert_int_eq(set_routes(test_fence(1, 2, 1), false), ERR_HELD);
+    ck_assert_str_eq(waiter.last.hold.who, "alice@ops1");
+    ck_assert_str_eq(waiter.last.hold.why, "fibre work");
+    run("ip route del 10.2.0.0/16 metric 1 table 100");
+    loop_run_ms(&loop, 500);
+    ck_assert(!routes_are(direct_routes));
+    stop_helper(SIGKILL);
+    start_helper();
+    ck_assert_int_eq(set_routes(test_fence(1, 3, 1), true), ERR_HELD);
+    ck_assert_int_eq(route_hold_read(socket_path, 2000, &held), OK);
+    ck_assert_uint_eq(held.hold.id, 7);
+    ck_assert_uint_eq(held.fence.generation, 1);
+    ck_assert_int_eq(hold_routes(false, 7), OK);
+    ck_assert_uint_eq(held.hold.id, 0);
+    ck_assert_int_eq(set_routes(test_fence(1, 3, 1), true), OK);
+    ck_assert(routes_are(direct_routes));
+    struct hold_order bad = {true, {9, "two words", "x"}};
+    ck_assert_int_eq(route_hold(socket_path, 2000, &bad, &held), ERR_PERMISSION);
+    bad = (struct hold_order){true, {0, "a", "x"}};
+    ck_assert_int_eq(route_hold(socket_path, 2000, &bad, &held), ERR_PERMISSION);
+    stop_helper(SIGKILL);
+    ck_assert_int_eq(hold_routes(true, 7), ERR_UNAVAILABLE);
 }
 
 TEST_PERMITTED(puts_back_and_leaves_others_alone)
@@ -507,6 +551,7 @@ static Suite *suite(void)
     tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_add_test(t, orders_and_reorders_hops);
     tcase_add_test(t, refuses_older_and_split_fences);
+    tcase_add_test(t, stops_at_a_hold);
     tcase_add_test(t, puts_back_and_leaves_others_alone);
     tcase_add_test(t, goes_around_a_strangers_route);
     tcase_add_test(t, never_leaves_a_prefix_bare);

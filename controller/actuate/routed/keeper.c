@@ -82,6 +82,12 @@ static int bring(struct keeper *k, uint32_t *ret_steps)
 int keeper_assert(struct keeper *k, uint32_t *ret_mended)
 {
     uint32_t steps = 0;
+    struct fence_state found = {0};
+    /* Held: a person has the wheel, and what she changes by hand is not put back. */
+    if (state_read(k->state_path, &found) == OK && found.hold.id != 0) {
+        *ret_mended = 0;
+        return OK;
+    }
     int status = kernel_read(k->kernel, &k->rib, false);
     if (status == OK)
         status = kernel_ensure_rule(k->kernel);
@@ -195,6 +201,24 @@ static bool tell(const struct keeper *k, const uint8_t *bytes, size_t size,
     return true;
 }
 
+/* A person's word on these routes. */
+static bool hold(const struct keeper *k, const uint8_t *bytes, size_t size,
+                 struct route_reply *ret_reply)
+{
+    struct hold_request request = {0};
+    struct fence_state found = {0};
+    struct codec reader = codec_reader(bytes, size, NULL);
+    hold_request_codec(&reader, &request);
+    if (codec_finish(&reader) != OK)
+        return false;
+    struct route_reply reply = {.id = request.id};
+    reply.status = state_hold(k->state_path, &request.order, &found);
+    reply.found = found.fence;
+    reply.hold = found.hold;
+    *ret_reply = reply;
+    return true;
+}
+
 bool keeper_serve(struct keeper *k, const uint8_t *bytes, size_t size,
                   struct route_reply *ret_reply)
 {
@@ -203,6 +227,8 @@ bool keeper_serve(struct keeper *k, const uint8_t *bytes, size_t size,
     struct route_reply reply = {0};
     if (route_operation(bytes, size) == ROUTE_ASK)
         return tell(k, bytes, size, ret_reply);
+    if (route_operation(bytes, size) == ROUTE_HOLD)
+        return hold(k, bytes, size, ret_reply);
     arena_init(&arena, k->arena, ROUTE_ARENA_SIZE);
     struct codec reader = codec_reader(bytes, size, &arena);
     route_request_codec(&reader, &request);

@@ -137,6 +137,7 @@ static void serve_client(struct server *s)
         return;
     }
     bool drill = route_operation(s->room, (size_t)n) == ROUTE_INJECT;
+    bool held = route_operation(s->room, (size_t)n) == ROUTE_HOLD;
     if (drill ? !injector_serve(s->injector, s->room, (size_t)n, &reply)
               : !keeper_serve(s->keeper, s->room, (size_t)n, &reply)) {
         uint64_t silent = 0;
@@ -153,6 +154,9 @@ static void serve_client(struct server *s)
         drop_client(s);
     if (drill && reply.status == OK)
         log_event(s->log, LOG_WARNING, LOG_CODE("drill-injected"));
+    if (held && reply.status == OK)
+        log_event(s->log, LOG_WARNING, LOG_CODE("hold-changed"), LOG_INT("hold", reply.hold.id),
+                  LOG_STR("by", reply.hold.who), LOG_STR("reason", reply.hold.why));
     log_reply(s, &reply);
 }
 

@@ -65,14 +65,22 @@ int state_read(const char *path, struct fence_state *ret_found)
     return (size_t)n > STATE_TEXT_SIZE ? ERR_CORRUPT : parse(text, (size_t)n, ret_found);
 }
 
-static int store(const char *path, const struct fence *fence)
+static int store(const char *path, const struct fence_state *wanted)
 {
-    char temporary[PATH_MAX], text[FENCE_TEXT_SIZE + 1];
+    char temporary[PATH_MAX], text[STATE_TEXT_SIZE], hold[HOLD_TEXT_SIZE];
     int n = snprintf(temporary, sizeof(temporary), "%s.new", path);
     if (n < 0 || (size_t)n >= sizeof(temporary))
         return ERR_TOO_LARGE;
-    size_t len = fence_text_format(fence, text);
+    size_t len = fence_text_format(&wanted->fence, text);
     text[len++] = '\n';
+    if (wanted->hold.id != 0) {
+        n = hold_text_format(&wanted->hold, hold);
+        if (n < 0)
+            return n;
+        memcpy(text + len, hold, (size_t)n);
+        len += (size_t)n;
+        text[len++] = '\n';
+    }
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return error_from_errno();
@@ -85,7 +93,8 @@ static int store(const char *path, const struct fence *fence)
     return status;
 }
 
-int state_raise(const char *path, const struct fence *fence, struct fence_state *ret_found)
+/* The lock, taken without waiting, and what stands under it. */
+static int lock_and_read(const char *path, int *ret_fd, struct fence_state *ret_found)
 {
     char lock[PATH_MAX];
     int n = snprintf(lock, sizeof(lock), "%s.lock", path);
@@ -94,17 +103,45 @@ int state_raise(const char *path, const struct fence *fence, struct fence_state 
     int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return error_from_errno();
-    struct fence_state found;
     int status = flock(fd, LOCK_EX | LOCK_NB) == 0 ? OK : error_from_errno();
     if (status == OK)
-        status = state_read(path, &found);
-    if (status == OK) {
+        status = state_read(path, ret_found);
+    if (status != OK)
+        close(fd); /* releases the lock */
+    else
+        *ret_fd = fd;
+    return status;
+}
+
+int state_raise(const char *path, const struct fence *fence, struct fence_state *ret_found)
+{
+    int lock = -1;
+    struct fence_state found, wanted = {.fence = *fence};
+    int status = lock_and_read(path, &lock, &found);
+    if (status != OK)
+        return status;
+    *ret_found = found;
+    status = actuate_admit(fence, &found.fence, &found.hold);
+    bool newer = found.fence.era == 0 || fence_compare(fence, &found.fence) == FENCE_NEWER;
+    if (status == OK && newer)
+        status = store(path, &wanted);
+    close(lock);
+    return status;
+}
+
+int state_hold(const char *path, const struct hold_order *order, struct fence_state *ret_found)
+{
+    int lock = -1;
+    struct fence_state found;
+    int status = lock_and_read(path, &lock, &found);
+    if (status != OK)
+        return status;
+    *ret_found = found;
+    status = actuate_admit_hold(order, &found, &found.hold);
+    if (status == OK)
+        status = store(path, &found);
+    if (status == OK)
         *ret_found = found;
-        status = actuate_admit(fence, &found.fence, &found.hold);
-        bool newer = found.fence.era == 0 || fence_compare(fence, &found.fence) == FENCE_NEWER;
-        if (status == OK && newer)
-            status = store(path, fence);
-    }
-    close(fd); /* releases the lock */
+    close(lock);
     return status;
 }
