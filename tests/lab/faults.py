@@ -5,8 +5,10 @@ import shutil
 import signal
 import time
 
+from carrier_faults import CARRIER_VERBS, CarrierFaults
 from fleet import LabError
-from net import BUS_INTERFACE, Network, enter, run
+from load_faults import LOAD_VERBS, LoadFaults
+from net import BUS_INTERFACE, Network, nft, run
 from procs import UNPRIVILEGED
 from world import idc_dir
 
@@ -19,14 +21,11 @@ idc-isolated IDC        every network of the IDC but the management one is cut, 
 bus-away [IDC]          the bus is out of reach for IDC, or for all
 service-dead IDC        the IDC's services are killed
 kill PROCESS            a process is killed (SIGKILL); the repair starts it again
-pause PROCESS           a process is stopped (SIGSTOP); the repair lets it go on"""
+pause PROCESS           a process is stopped (SIGSTOP); the repair lets it go on
+""" + CARRIER_VERBS + "\n" + LOAD_VERBS
 
 
-def nft(netns, text):
-    run(enter(netns, ["nft", "-f", "-"]), text)
-
-
-class Faults:
+class Faults(CarrierFaults, LoadFaults):
     def __init__(self, fleet, processes):
         self.fleet, self.processes = fleet, processes
         self.active = processes.state["faults"]

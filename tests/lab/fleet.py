@@ -10,6 +10,7 @@ GEO_NETNS = PREFIX + "geo"
 GEO_ADDRESS = "100.65.255.53"
 USERS_NETWORK = "100.64"  # view i lives in 100.64.<i>.0/24 (RFC 6598: shared address space)
 GEO_NETWORK = "100.65"    # the geo layer is attached to carrier i by 100.65.<i>.0/24
+PEERING_NETWORK = "100.66"  # between two carriers
 BUS_NETWORK = "172.30"    # the management network
 
 
@@ -44,6 +45,7 @@ class Fleet:
         self.carriers = data["carriers"]
         self.idcs = data["idcs"]
         self.links = data["links"]
+        self.conduits = data.get("conduits", [])
         self.views = data["views"]
         self.services = data["services"]
         self.entrances = data["entrances"]

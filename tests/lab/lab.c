@@ -159,3 +159,15 @@ bool lab_features_off(const char *path, char *text, size_t size)
     json_decref(file);
     return true;
 }
+
+double lab_control(const char *path, const char *key, const char *name, double absent)
+{
+    json_t *file = json_load_file(path, 0, NULL);
+    const json_t *value = json_object_get(file, key);
+    if (name != NULL) {
+        value = json_object_get(value, name);
+    }
+    double number = json_is_number(value) ? json_number_value(value) : absent;
+    json_decref(file);
+    return number;
+}

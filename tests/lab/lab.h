@@ -40,4 +40,8 @@ void lab_enter(const char *netns);
  * False when there is no readable file; text is then empty. */
 bool lab_features_off(const char *path, char *text, size_t size);
 
+/* A number in a small JSON file that may change or be absent: {"key": ...}, or {"key": {"name":
+ * ...}} when name is not NULL. */
+double lab_control(const char *path, const char *key, const char *name, double absent);
+
 #endif

@@ -1,10 +1,12 @@
 """net.py: the lab's network: one namespace per IDC, carrier, view, the geo layer and the bus, joined by veth pairs."""
 
 import heapq
+import itertools
 import os
 import subprocess
 
-from fleet import BUS_NETNS, BUS_NETWORK, GEO_ADDRESS, GEO_NETNS, GEO_NETWORK, PREFIX, USERS_NETWORK, LabError
+from fleet import (BUS_NETNS, BUS_NETWORK, GEO_ADDRESS, GEO_NETNS, GEO_NETWORK, PEERING_NETWORK, PREFIX,
+                   USERS_NETWORK, LabError)
 
 SYSCTLS = {
     "net.ipv4.ip_forward": "1",
@@ -23,8 +25,10 @@ NFT_TABLE = """
 table inet swlab {
     set cut { type ifname; }
     set mute { type ifname; }
-    chain arriving { type filter hook prerouting priority -300; iifname @cut drop; }
+    set dead { type ipv4_addr; }
+    chain arriving { type filter hook prerouting priority -300; iifname @cut drop; ip daddr @dead drop; }
     chain leaving { type filter hook postrouting priority -300; oifname @mute drop; }
+    chain peering { type filter hook forward priority 0; ip saddr 100.64.0.0/16 oifname "peer*" drop; }
     chain dark_in { type filter hook prerouting priority -310; }
     chain dark_out { type filter hook postrouting priority -310; }
 }
@@ -37,6 +41,10 @@ def run(argv, text=None, check=True):
     if check and done.returncode != 0:
         raise LabError(f"{' '.join(argv)}: {done.stderr.strip() or done.returncode}")
     return done.stdout
+
+
+def nft(netns, text):
+    run(enter(netns, ["nft", "-f", "-"]), text)
 
 
 def enter(netns, argv):
@@ -70,6 +78,7 @@ class Network:
             run(enter(netns, ["nft", "-f", "-"]), NFT_TABLE)
         self._bus()
         self._links()
+        self._peering()
         self._views()
         self._geo()
         self._hosts()
@@ -100,6 +109,20 @@ class Network:
             self._pair(*ends[0], *ends[1])
             for (netns, interface), mine, other in ((ends[0], a, b), (ends[1], b, a)):
                 self.add(netns, f"address add {mine['address']} peer {other['address']} dev {interface}")
+
+    def _peering(self):
+        """Carriers reach each other, but users stay with theirs: only a probe without a better way goes there."""
+        for (i, a), (j, b) in itertools.combinations(enumerate(self.fleet.carriers), 2):
+            ends = self.fleet.carrier_netns(a), self.fleet.carrier_netns(b)
+            self._pair(ends[0], f"peer{j}", ends[1], f"peer{i}")
+            self.add(ends[0], f"address add {self._peer(i, j)}/31 dev peer{j}")
+            self.add(ends[1], f"address add {self._peer(j, i)}/31 dev peer{i}")
+
+    @staticmethod
+    def _peer(mine, other):
+        """Address of a carrier's end of the peering with another; the two differ in the last bit."""
+        low, high = sorted((mine, other))
+        return f"{PEERING_NETWORK}.{low}.{2 * high + (mine > other)}"
 
     def _views(self):
         for i, view in enumerate(self.fleet.views):
@@ -153,6 +176,23 @@ class Network:
             for address in dict.fromkeys(addresses):
                 self.add(netns, f"route add {address} via {ours['address']} dev {device} metric {rank + 1}")
 
+        self._peering_routes(carrier)
+
+    def _peering_routes(self, carrier):
+        """To what only other carriers reach: their entrances, references and uplinks."""
+        me = self.fleet.carriers.index(carrier)
+        for other, name in enumerate(self.fleet.carriers):
+            if other == me:
+                continue
+            to = [a for e in self.fleet.entrances if name in e["carriers"] and carrier not in e["carriers"]
+                  for a in e["addresses"]]
+            to += [r["address"] for r in self.fleet.references
+                   if name in r["carriers"] and carrier not in r["carriers"]]
+            to += [ours["address"] for _, ours, _ in self.fleet.uplinks(carrier=name)]
+            for address in dict.fromkeys(to):
+                self.add(self.fleet.carrier_netns(carrier),
+                         f"route add {address} via {self._peer(other, me)} dev peer{other} metric {200 + other}")
+
     def _idc_routes(self, idc):
         """An IDC's way to users, to the other IDCs' entrances and uplinks, and to the reference targets."""
         netns = self.fleet.idc_netns(idc)
@@ -166,6 +206,19 @@ class Network:
             for address in dict.fromkeys(to):
                 self.add(netns, f"route add {address} via {theirs['address']} dev {ours['interface']} "
                                 f"metric {rank + 1}")
+        self._foreign_routes(idc)
+
+    def _foreign_routes(self, idc):
+        """To what no carrier of this IDC reaches: by its first uplink, and then the carriers' peering."""
+        uplinks = self.fleet.uplinks(idc=idc)
+        mine = {theirs["carrier"] for _, _, theirs in uplinks}
+        to = [a for e in self.fleet.entrances if e["idc"] != idc and mine.isdisjoint(e["carriers"])
+              for a in e["addresses"]]
+        to += [r["address"] for r in self.fleet.references if mine.isdisjoint(r["carriers"])]
+        for _, ours, theirs in uplinks[:1]:
+            for address in dict.fromkeys(to):
+                self.add(self.fleet.idc_netns(idc), f"route add {address} via {theirs['address']} "
+                                                    f"dev {ours['interface']} metric 200")
 
     def _underlay_routes(self, idc):
         """The link addresses of spans that do not touch this IDC, by the shortest way: a host that sends over its own

@@ -118,6 +118,12 @@ class Processes:
         process = self.get(name)
         end([(process["pid"], process["ticks"])])
 
+    def forget(self, name):
+        """Ends a process that is not to be started again."""
+        self.stop(name)
+        del self.state["processes"][name]
+        self.save()
+
     def usage(self, name):
         """(seconds of CPU so far, resident MiB) of a process that is alive."""
         pid = self.get(name)["pid"]

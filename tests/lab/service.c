@@ -5,8 +5,9 @@
  * token bucket per service holds what the IDC can do; a request that finds it empty gets 503 with a
  * body that names capacity, whatever its tier: the service does not know priorities, protecting the
  * core is the planner's task. A feature that the feature file (flagd's format) sets to off is
- * answered as demoted, at no cost. */
-#include "lab.h"
+ * answered as demoted, at no cost. The controls file, read each second, may have a share of a
+ * service's requests fail: {"errors_percent": {"web": 20}}. */
+#include "service_load.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ enum { MAX_CONNECTIONS = 2048, MAX_REQUEST = 2048, IDLE_US = 5000000, BACKLOG = 
 struct feature {
     const char *name;
     double cost; /* capacity units of one request */
+    bool counts; /* the first of the core: one visit of a user, which the fleet calls a request */
     bool demoted;
 };
 
@@ -36,7 +38,9 @@ struct service {
     size_t feature_count;
     struct feature *features;
     double units; /* of this second, for the statistics line */
-    unsigned served, refused, demoted;
+    unsigned served, refused, demoted, failed;
+    double errors_percent, errors_due; /* by the controls file; what is left of a whole error */
+    struct service_load load;
 };
 
 enum source_kind { SOURCE_LISTENER, SOURCE_CONNECTION, SOURCE_FEATURES, SOURCE_SECOND };
@@ -53,7 +57,7 @@ struct source {
 struct program {
     int epoll;
     const char *idc;
-    const char *features_path;
+    const char *features_path, *controls_path;
     size_t service_count;
     struct service *services;
     struct source
@@ -107,42 +111,77 @@ static bool bucket_take(struct service *s, double cost)
 
 static void reply(int fd, const char *status, const char *body)
 {
-    char text[512];
-    int n = snprintf(text, sizeof(text),
+    char head[256];
+    int n = snprintf(head, sizeof(head),
                      "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
-                     "Connection: close\r\n\r\n%s",
-                     status, strlen(body), body);
+                     "Connection: close\r\n\r\n",
+                     status, strlen(body));
     /* A short answer to a fresh socket always fits its buffer; a reset peer is the peer's matter.
      */
-    ssize_t sent = send(fd, text, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
-    (void)sent;
+    (void)!send(fd, head, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE);
+    (void)!send(fd, body, strlen(body), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* Every so many-th request fails, exactly by the share. */
+static bool error_due(struct service *s)
+{
+    s->errors_due += s->errors_percent / 100;
+    if (s->errors_due < 1) {
+        return false;
+    }
+    s->errors_due -= 1;
+    return true;
+}
+
+/* True when the request did not fail. */
+static bool answer_feature(const struct program *p, int fd, struct service *s,
+                           const struct feature *f)
+{
+    char body[256];
+    if (error_due(s)) {
+        s->failed++;
+        reply(fd, "500 Internal Server Error", "{\"error\":\"by the controls\"}\n");
+        return false;
+    }
+    if (f->demoted) {
+        s->demoted++;
+        reply(fd, "200 OK", "{\"demoted\":true}\n");
+        return true;
+    }
+    if (bucket_take(s, f->cost)) {
+        s->served++;
+        snprintf(body, sizeof(body), "{\"idc\":\"%s\",\"feature\":\"%s\"}\n", p->idc, f->name);
+        reply(fd, "200 OK", body);
+        return true;
+    }
+    s->refused++;
+    snprintf(body, sizeof(body), "{\"refused\":\"capacity\",\"idc\":\"%s\"}\n", p->idc);
+    reply(fd, "503 Service Unavailable", body);
+    return false;
 }
 
 static void answer(const struct program *p, int fd, struct service *s, const char *path)
 {
-    char body[256];
+    struct sockaddr_in peer = {0};
+    socklen_t size = sizeof(peer);
     if (strcmp(path, s->health) == 0) {
         reply(fd, "200 OK", "{\"health\":\"ok\"}\n");
         return;
     }
-    for (size_t i = 0; i < s->feature_count; i++) {
-        const struct feature *f = &s->features[i];
-        if (strcmp(path + 1, f->name) != 0) {
-            continue;
-        }
-        if (f->demoted) {
-            s->demoted++;
-            reply(fd, "200 OK", "{\"demoted\":true}\n");
-        } else if (bucket_take(s, f->cost)) {
-            s->served++;
-            snprintf(body, sizeof(body), "{\"idc\":\"%s\",\"feature\":\"%s\"}\n", p->idc, f->name);
-            reply(fd, "200 OK", body);
-        } else {
-            s->refused++;
-            snprintf(body, sizeof(body), "{\"refused\":\"capacity\",\"idc\":\"%s\"}\n", p->idc);
-            reply(fd, "503 Service Unavailable", body);
-        }
+    if (s->load.path != NULL && strcmp(path, s->load.path) == 0) {
+        static char page[LOAD_PAGE_SIZE];
+        service_load_page(&s->load, page);
+        reply(fd, "200 OK", page);
         return;
+    }
+    for (size_t i = 0; i < s->feature_count; i++) {
+        if (strcmp(path + 1, s->features[i].name) == 0) {
+            bool good = answer_feature(p, fd, s, &s->features[i]);
+            if (s->features[i].counts && getpeername(fd, (struct sockaddr *)&peer, &size) == 0) {
+                service_load_count(&s->load, peer.sin_addr, !good);
+            }
+            return;
+        }
     }
     reply(fd, "404 Not Found", "{\"refused\":\"no such feature\"}\n");
 }
@@ -215,12 +254,14 @@ static void second(struct program *p, const struct source *timer)
     for (size_t i = 0; i < p->service_count; i++) {
         struct service *s = &p->services[i];
         printf("{\"t\":%jd,\"idc\":\"%s\",\"service\":\"%s\",\"served\":%u,\"demoted\":%u,"
-               "\"refused\":%u,"
+               "\"refused\":%u,\"failed\":%u,"
                "\"units\":%.1f,\"capacity\":%.1f}\n",
-               (intmax_t)now, p->idc, s->name, s->served, s->demoted, s->refused, s->units,
-               s->rate);
-        s->served = s->demoted = s->refused = 0;
+               (intmax_t)now, p->idc, s->name, s->served, s->demoted, s->refused, s->failed,
+               s->units, s->rate);
+        service_load_second(&s->load, s->units, s->rate);
+        s->served = s->demoted = s->refused = s->failed = 0;
         s->units = 0;
+        s->errors_percent = lab_control(p->controls_path, "errors_percent", s->name, 0);
     }
     features_read(p); /* inotify tells of changes at once; this only mends a missed one */
 }
@@ -252,11 +293,15 @@ static void service_load(const struct program *p, struct service *s, const json_
                           .filled_us = lab_now_us(),
                           .feature_count = json_array_size(features)};
     s->tokens = s->burst;
+    if (json_object_get(settings, "load") != NULL) {
+        service_load_init(&s->load, json_object_get(settings, "load"));
+    }
     s->features = lab_alloc(s->feature_count, sizeof(*s->features));
     json_array_foreach(features, i, item)
     {
-        s->features[i] =
-            (struct feature){.name = lab_string(item, "name"), .cost = lab_number(item, "cost")};
+        s->features[i] = (struct feature){.name = lab_string(item, "name"),
+                                          .cost = lab_number(item, "cost"),
+                                          .counts = json_is_true(json_object_get(item, "counts"))};
     }
     json_array_foreach(listens, i, item)
     {
@@ -271,6 +316,7 @@ static void program_load(struct program *p, const json_t *settings)
     p->epoll = epoll_create1(EPOLL_CLOEXEC);
     p->idc = lab_string(settings, "idc");
     p->features_path = lab_string(settings, "features_file");
+    p->controls_path = lab_string(settings, "controls_file");
     p->service_count = json_array_size(services);
     p->services = lab_alloc(p->service_count, sizeof(*p->services));
     p->connections = lab_alloc(MAX_CONNECTIONS, sizeof(*p->connections));

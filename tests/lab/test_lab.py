@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """test_lab.py: the lab's judging parts, without a lab: windows, verdict, second lines, tails, faults' names, fleets."""
 
+import ipaddress
 import json
 import os
 import sys
@@ -11,6 +12,7 @@ import unittest
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+from carrier_faults import flap_script, number_between
 from faults import VERBS, Faults
 from fleet import Fleet, LabError, host
 from judging import rates
@@ -213,6 +215,27 @@ class Topology(unittest.TestCase):
         data["entrances"][0]["addresses"] = ["2001:db8::1"]
         with self.assertRaises(LabError):
             Fleet(data)
+
+    def test_numbers_of_faults(self):
+        self.assertEqual(number_between("2.5", 0.01, 100), 2.5)
+        for wrong in ("0", "101", "five", "nan", ""):
+            with self.assertRaises(LabError):
+                number_between(wrong, 0.01, 100)
+
+    def test_flapping_cuts_and_mends_both_ways(self):
+        script = flap_script("to-b", "4")
+        self.assertEqual(script.count("sleep 2.0"), 2)
+        for verb in ("add", "delete"):
+            for way in ("cut", "mute"):
+                self.assertEqual(script.count(f'{verb} element inet swlab {way} {{ "to-b" }}'), 1)
+
+    def test_both_ends_of_a_peering_are_one_pair(self):
+        ends = {Network._peer(i, j) for i in range(4) for j in range(4) if i != j}
+        self.assertEqual(len(ends), 12)
+        for i in range(4):
+            for j in range(i):
+                pair = [ipaddress.ip_address(Network._peer(*p)) for p in ((i, j), (j, i))]
+                self.assertEqual(ipaddress.ip_network(f"{min(pair)}/31")[1], max(pair))
 
     def test_every_verb_has_its_repair(self):
         for line in VERBS.splitlines():

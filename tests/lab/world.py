@@ -22,6 +22,11 @@ def idc_dir(processes, idc):
     return os.path.join(processes.run_dir, "idc", idc)
 
 
+def controls_file(processes, name):
+    """What faults.py tells a program while it runs."""
+    return os.path.join(processes.run_dir, "controls", name + ".json")
+
+
 def features_file(processes, idc):
     return os.path.join(idc_dir(processes, idc), "features", "features.json")
 
@@ -51,16 +56,30 @@ class World:
                 continue
             capacity = number(service, "capacity", "ups").get(idc, 0) * self.scale
             ports = dict.fromkeys(c["port"] for c in service["checks"] if c["kind"] in ("http", "tcp"))
+            core = next(f for f in service["features"] if f["tier"] == 0)
+            load = self._load(service)
+            if load:
+                ports[service["load"]["port"]] = None
             services.append({
+                **({"load": load} if load else {}),
                 "name": service["name"], "capacity": capacity, "burst": capacity * BURST_S,
                 "health": next((c["path"] for c in service["checks"] if c["kind"] == "http"), "/health"),
-                "features": [{"name": f["name"], "cost": number(f, "cost", "ppm") / 1e6} for f in service["features"]],
+                "features": [{"name": f["name"], "cost": number(f, "cost", "ppm") / 1e6, "counts": f is core}
+                             for f in service["features"]],
                 "listen": [{"address": a, "port": p} for a in addresses for p in ports]})
         path = features_file(self.processes, idc)
-        settings = {"idc": idc, "features_file": path, "features_folder": os.path.dirname(path), "services": services}
+        settings = {"idc": idc, "features_file": path, "features_folder": os.path.dirname(path),
+                    "controls_file": controls_file(self.processes, f"service-{idc}"), "services": services}
         self.processes.start(f"service-{idc}", self.fleet.idc_netns(idc),
                              [self.programs["lab-service"], settings_file(self.processes, f"service-{idc}", settings)],
                              unprivileged=True, idc=idc)
+
+    def _load(self, service):
+        """The page on which it tells its load, or None."""
+        if "load" not in service:
+            return None
+        return {"path": service["load"]["path"], "format": service["load"]["format"], "scale": self.scale,
+                "views": [v["name"] for v in self.fleet.views]}
 
     def start_references(self):
         """Small TCP listeners in the carriers: what is practically always up."""
@@ -68,6 +87,7 @@ class World:
             for carrier in reference["carriers"]:
                 name = f"reference-{reference['name']}-{carrier}"
                 settings = {"idc": carrier, "features_file": "/nonexistent", "features_folder": self.processes.run_dir,
+                            "controls_file": "/nonexistent",
                             "services": [{"name": reference["name"], "capacity": 0, "burst": 0, "features": [],
                                           "health": reference.get("path") or "/",
                                           "listen": [{"address": reference["address"], "port": reference["port"]}]}]}
@@ -88,7 +108,7 @@ class World:
                                               for f in sorted(service["features"], key=lambda f: f["tier"])]})
             name = f"users-{view['name']}"
             settings = {"view": view["name"], "resolver": "127.0.0.1", "timeout_ms": CLIENT_TIMEOUT_MS,
-                        "services": services}
+                        "controls_file": controls_file(self.processes, name), "services": services}
             self.processes.start(name, self.fleet.view_netns(view["name"]),
                                  [self.programs["lab-client"], settings_file(self.processes, name, settings)],
                                  unprivileged=True)

@@ -163,8 +163,8 @@ static char *show(const struct fleet *f, size_t *ret_size)
 
 START_TEST(show_parses_back_to_the_same_fleet)
 {
-    static const char *const files[] = {FLEETS "/three-idc.yaml", FLEETS_BAD "/base.yaml",
-                                        FLEETS_BAD "/rich.yaml"};
+    static const char *const files[] = {FLEETS "/three-idc.yaml", FLEETS "/two-carrier.yaml",
+                                        FLEETS_BAD "/base.yaml", FLEETS_BAD "/rich.yaml"};
     char *text = slurp(files[_i]);
     struct parsed a = parse(text, strlen(text));
     ck_assert_int_eq(a.status, OK);
@@ -417,7 +417,7 @@ int main(void)
     TCase *cases = tcase_create("config");
     tcase_set_timeout(cases, 100);
     tcase_add_test(cases, each_mistake_is_found_at_its_place);
-    tcase_add_loop_test(cases, show_parses_back_to_the_same_fleet, 0, 3);
+    tcase_add_loop_test(cases, show_parses_back_to_the_same_fleet, 0, 4);
     tcase_add_loop_test(cases, hostile_text_is_refused_in_words, 0, 8);
     tcase_add_test(cases, deep_nesting_is_refused);
     tcase_add_test(cases, a_file_too_large_is_refused);
