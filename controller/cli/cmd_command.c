@@ -1,5 +1,5 @@
 /* cmd_command.c: the verbs by which a person changes something: through the daemon into the log. */
-#include "cli/host.h"
+#include "cli/command.h"
 
 #include "config/units.h"
 
@@ -83,8 +83,8 @@ static bool make_id(const char *given, char *ret_id)
 /* The request of the command line; NULL after the mistake was told. */
 static json_t *make_request(const struct cli *c, const struct form *form, const char *id)
 {
-    json_t *request =
-        json_pack("{s:s, s:s, s:s}", "request", form->verb, "id", id, "reason", c->reason);
+    json_t *request = json_pack("{s:s, s:s, s:s}", "request", form->verb, "id", id, "reason",
+                                c->dry_run ? "dry run" : c->reason);
     bool good = request != NULL; /* else the reason is no UTF-8 */
     int wanted = 0;
     int64_t ttl_us = 0;
@@ -165,7 +165,7 @@ int cli_command(struct cli *c)
 {
     char why[CLI_WHY_SIZE], id[REQUEST_ID_SIZE];
     const struct form *form = find_form(c->verb);
-    if (c->reason == NULL || c->reason[0] == '\0') {
+    if (!c->dry_run && (c->reason == NULL || c->reason[0] == '\0')) {
         return cli_misuse(c, "%s needs --reason TEXT: it is kept in the log", c->verb);
     }
     if (!make_id(c->request_id, id)) {
@@ -174,6 +174,14 @@ int cli_command(struct cli *c)
     json_t *request = make_request(c, form, id);
     if (request == NULL) {
         return cli_misuse(c, "usage: spillway %s", form->usage);
+    }
+    if (c->dry_run) {
+        json_decref(request);
+        return command_dry_run(c);
+    }
+    if (command_is_futile(c, why)) {
+        json_decref(request);
+        return cli_fail(c, ERR_GUARD, "%s: refused, nothing of it could be done: %s", c->verb, why);
     }
     json_t *answer = NULL;
     const int status = host_ask_for(c, request, COMMAND_TIMEOUT_MS, &answer, why);

@@ -69,23 +69,32 @@ static void sum_up(struct prediction *p)
     p->moved_ppm = share_moved(&p->before->plan, &forecast_control(p->forecast)->plan);
 }
 
-/* What the drill's first stroke does: an injection, or a drain. */
-static int strike(struct forecast *fc, const struct drill *d, const struct drill_target *target)
+/* What is foreseen: a drill's first stroke, or a person's command. */
+struct cause {
+    const struct drill *drill; /* NULL: the command */
+    struct drill_target target;
+    const struct operator_record *command;
+    int64_t quiet_us, limit_us;
+    enum fold_void why; /* what the fold says of the command */
+};
+
+static int give(struct forecast *fc, struct cause *cause)
 {
-    const struct forecast_fault fault = {d->on, *target};
-    enum fold_void why = FOLD_ACCEPTED;
-    struct operator_record drain = {.command = OPERATOR_DRAIN,
-                                    .subject = {SUBJECT_IDC, target->index, 0}};
-    if (drill_injects(d)) {
+    const struct forecast_fault fault = {cause->drill != NULL ? cause->drill->on : DRILL_ON_IDC,
+                                         cause->target};
+    const struct operator_record drain = {.command = OPERATOR_DRAIN,
+                                          .subject = {SUBJECT_IDC, cause->target.index, 0}};
+    if (cause->drill != NULL && drill_injects(cause->drill)) {
         forecast_strike(fc, &fault);
         return OK;
     }
-    int status = forecast_command(fc, &drain, &why);
-    return status == OK && why != FOLD_ACCEPTED ? ERR_GUARD : status;
+    const int status =
+        forecast_command(fc, cause->drill != NULL ? &drain : cause->command, &cause->why);
+    return status == OK && cause->why != FOLD_ACCEPTED ? ERR_GUARD : status;
 }
 
-static int foresee(const struct host *h, const struct live_evidence *e, const struct drill *d,
-                   const struct drill_target *target, struct prediction *p)
+static int foresee(const struct host *h, const struct live_evidence *e, struct cause *cause,
+                   struct prediction *p)
 {
     struct arena a;
     if (!cli_arena(&a, forecast_arena_size(h->control.fleet))) {
@@ -93,10 +102,8 @@ static int foresee(const struct host *h, const struct live_evidence *e, const st
     }
     p->memory = a.base;
     int status = forecast_new(&h->control, e->at, e->now, &a, &p->forecast);
-    if (status == OK) {
-        status = strike(p->forecast, d, target);
-        status = status == OK ? forecast_run(p->forecast, QUIET_US, LIMIT_US) : status;
-    }
+    status = status == OK ? give(p->forecast, cause) : status;
+    status = status == OK ? forecast_run(p->forecast, cause->quiet_us, cause->limit_us) : status;
     if (status != OK) {
         prediction_done(p);
         return status;
@@ -105,8 +112,8 @@ static int foresee(const struct host *h, const struct live_evidence *e, const st
     return OK;
 }
 
-int prediction_make(const struct cli *c, const struct host *h, const struct drill *d,
-                    const struct drill_target *target, struct prediction *ret_p)
+static int predict(const struct cli *c, const struct host *h, struct cause *cause,
+                   struct prediction *ret_p)
 {
     struct prediction p = {.fleet = h->control.fleet, .before = &h->control};
     struct live_evidence e;
@@ -117,12 +124,37 @@ int prediction_make(const struct cli *c, const struct host *h, const struct dril
     if (status != OK) {
         return status;
     }
-    status = foresee(h, &e, d, target, &p);
+    for (uint16_t o = 0; o < p.fleet->idc_count; o++) {
+        p.observers += e.at[o].report != NULL && e.at[o].conclusive ? 1 : 0;
+    }
+    status = foresee(h, &e, cause, &p);
     live_evidence_done(&e);
     if (status == OK) {
         *ret_p = p;
     }
     return status;
+}
+
+int prediction_make(const struct cli *c, const struct host *h, const struct drill *d,
+                    const struct drill_target *target, struct prediction *ret_p)
+{
+    struct cause cause = {
+        .drill = d, .target = *target, .quiet_us = QUIET_US, .limit_us = LIMIT_US};
+    return predict(c, h, &cause, ret_p);
+}
+
+int prediction_of_command(const struct cli *c, const struct host *h,
+                          const struct operator_record *command, struct prediction *ret_p,
+                          enum fold_void *ret_why)
+{
+    const int64_t interval_us = h->control.fleet->policy.step_interval_us;
+    struct cause cause = {.command = command,
+                          .quiet_us = interval_us + QUIET_US,
+                          .limit_us = FORECAST_MAX_STEPS * interval_us + LIMIT_US,
+                          .why = FOLD_ACCEPTED};
+    const int status = predict(c, h, &cause, ret_p);
+    *ret_why = cause.why;
+    return cause.why == FOLD_ACCEPTED ? status : OK;
 }
 
 void prediction_done(struct prediction *p)

@@ -139,6 +139,16 @@ def with_orders(config):
     def order_of(kind):
         return next((o for o in status_of(config)['orders'] if o['kind'] == kind), None)
 
+    done = run('drain', 'shenzhen', '--dry-run', *config)
+    check('a dry run writes nothing and says what holds it back', done.returncode == 0 and 'Nothing was written' in done.stdout
+          and 'guard last-idc' in done.stdout and status_of(config)['orders'] == [], done)
+    foreseen = json.loads(run('demote', 'north', 'web', '2', '--dry-run', '--json', *config).stdout)
+    check('a dry run as JSON: the plan in the end', foreseen['dry_run'] and len(foreseen['changes']) == 1
+          and 'demoted comments and recommend' in foreseen['changes'][0] and status_of(config)['orders'] == [], foreseen)
+    done = run('freeze', '--dry-run', '--json', *config)
+    check('a freeze leads nowhere', done.returncode == 0 and json.loads(done.stdout)['changes'] == [], done)
+    for args in (('release', '7'), ('undrain', 'beijing'), ('undo', '1'), ('drain', 'atlantis')):
+        check(f'a dry run is refused as the command would be: {args}', run(*args, '--dry-run', *config).returncode == 1)
     done = run('drain', 'shenzhen', '--ttl', '8h', '--reason', 'new switches', '--json', *config)
     drained = json.loads(done.stdout)
     check('a drain is answered with its order', done.returncode == 0 and drained['ok'] and drained['order'] == 1
