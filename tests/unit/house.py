@@ -164,13 +164,26 @@ def documents():
         yield from sorted((ROOT / folder).rglob('*.md'))
 
 
+def headings(text):
+    """The headings of a page, without its code blocks."""
+    return re.findall(r'^#+ (.+)$', re.sub(r'^(?:```.*?^```|    .*?)$', '', text, flags=re.M | re.S), re.M)
+
+
+def anchors(path):
+    """What a link may name of a page: its headings, as forges turn them into anchors."""
+    return {re.sub(r'[^\w -]', '', h.lower()).replace(' ', '-') for h in headings(path.read_text())}
+
+
 def links():
     """Relative links in documents, and paths and man pages that they name, which lead nowhere."""
     for path in documents():
         name, text = path.relative_to(ROOT), path.read_text()
-        for target in re.findall(r'\]\((?!https?:|#)([^)#]+)', text):
-            if not (path.parent / target).exists():
+        for target, anchor in re.findall(r'\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)', text):
+            there = path.parent / target if target else path
+            if not there.exists():
                 yield f'{name}: leads to {target}, which is not there'
+            elif anchor and anchor not in anchors(there):
+                yield f'{name}: leads to {target}#{anchor}, which {there.name} does not have'
         for target in re.findall(r'(?<![\w./-])((?:docs|runbooks|tests|state|probe|controller)/[\w./-]*\w)', text):
             places = [ROOT / target, *(ROOT / (target + end) for end in ('.c', '.h', '.md'))]
             if not any(p.exists() for p in places):
@@ -211,7 +224,63 @@ def events():
                 yield f'{name}: has the event {event}, which {folder} does not write'
 
 
-CHECKS = [includes, pure_imports, floats, formatting, shape, functions, exits, layout, links, options, events]
+def logged(folder):
+    """The event codes that the code in a folder writes to its log."""
+    code = ''.join(p.read_text() for p in sorted((ROOT / folder).rglob('*.c')))
+    found = {name for call in re.findall(r'LOG_CODE\(([^;]*?)\)[,;)]', code) for name in re.findall(r'"([a-z-]+)"', call)}
+    return found | set(re.findall(r'case NOTICE_\w+: return "([a-z-]+)"', code))
+
+
+def sections(text, level):
+    """Title and text of each section of a page at this level."""
+    parts = re.split(rf'^{"#" * level} (.+)$', text, flags=re.M)
+    return list(zip(parts[1::2], parts[2::2]))
+
+
+def event_pages():
+    """Events of the logs that runbooks/events.md does not explain, or the reverse."""
+    page = ROOT / 'runbooks/events.md'
+    entries = sections(page.read_text(), 3)
+    codes = set().union(*(logged(folder) for folder in ('controller', 'probe', 'state')))
+    titles = [title.strip('`') for title, _ in entries]
+    for code in sorted(codes - set(titles)):
+        yield f'runbooks/events.md: lacks the event {code}'
+    for title in sorted(set(titles) - codes):
+        yield f'runbooks/events.md: has the event {title}, which nothing writes'
+    for title in sorted({t for t in titles if titles.count(t) > 1}):
+        yield f'runbooks/events.md: has the event {title} twice'
+    for title, text in entries:
+        for word in ('Spillway', 'You'):
+            if not re.search(rf'^- {word}: \S', text, re.M):
+                yield f'runbooks/events.md: {title} does not say "{word}: ..."'
+
+
+# What a person at 3 a.m. looks for in the page of an incident, in this order.
+INCIDENT_PAGE = ['What it looks like', 'What Spillway does by itself', 'What Spillway does not do, and why',
+                 'What you do', 'How to undo it', 'How to see that it is over']
+
+
+def incident_pages():
+    """Kinds of incidents without a page of their own, pages of no kind, or without what a person looks for."""
+    text = (ROOT / 'state/model/verdict.c').read_text().partition('*incident_kind_name(')[2].partition('\n}')[0]
+    kinds = set(re.findall(r'return "([a-z-]+)"', text))
+    pages = {p.stem: p for p in (ROOT / 'runbooks/incidents').glob('*.md')}
+    for kind in sorted(kinds - set(pages)):
+        yield f'runbooks/incidents: lacks a page on {kind}'
+    for name in sorted(set(pages) - kinds):
+        yield f'runbooks/incidents/{name}.md: no incident is of this kind'
+    for name, path in sorted(pages.items()):
+        lines = path.read_text().splitlines()
+        found = [title for title, _ in sections(path.read_text(), 2)]
+        if lines[0] != f'# {name}' or found[:len(INCIDENT_PAGE)] != INCIDENT_PAGE:
+            yield f'runbooks/incidents/{name}.md: its sections are {found}, not {INCIDENT_PAGE}'
+        summary = [line for line in lines[1:12] if line.startswith('- **')]
+        if len(summary) < 4:
+            yield f'runbooks/incidents/{name}.md: does not begin with four lines that are enough at 3 a.m.'
+
+
+CHECKS = [includes, pure_imports, floats, formatting, shape, functions, exits, layout, links, options, events, event_pages,
+          incident_pages]
 
 
 def main():
