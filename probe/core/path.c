@@ -97,6 +97,17 @@ static void attribute_gap(struct path *p, uint32_t seq, uint32_t reflected_seq)
     }
 }
 
+/* Nothing of what made it down is lost after all. */
+static bool all_came_back(const struct path *p)
+{
+    if (p->judged_seq - p->down_seq > PATH_WINDOW)
+        return false;
+    for (uint32_t s = p->down_seq; s != p->judged_seq; s++)
+        if (p->packets[s % PATH_WINDOW].fate != PACKET_ANSWERED)
+            return false;
+    return true;
+}
+
 /* After a late answer: the lost run is what is lost behind it. */
 static void recount_lost_run(struct path *p, struct mono now)
 {
@@ -142,8 +153,11 @@ enum path_answer path_reply(struct path *p, uint32_t seq, uint32_t reflected_seq
     int64_t took = mono_diff_us(arrived, packet->sent);
     smooth_add(&p->answer_time, took > 0 ? took : 0);
     times_add(&p->rtt, rtt_us);
-    if (late)
+    if (late) {
         recount_lost_run(p, now);
+        if (p->down_by_loss && all_came_back(p))
+            track_forgive(&p->track);
+    }
     return PATH_ANSWERED;
 }
 
@@ -226,14 +240,18 @@ static bool decide_lost(struct path *p, struct mono now)
         return false;
     if (refused_lately(p, now))
         return track_set(&p->track, HEALTH_UNKNOWN, p->lost_first, now);
+    p->down_by_loss = true;
+    p->down_seq = p->judged_seq - p->lost_run;
     bool refused_since = p->refused && p->refused_at.us > p->lost_first.us;
     return track_set(&p->track, HEALTH_DOWN, refused_since ? p->refused_at : p->lost_first, now);
 }
 
 static bool decide(struct path *p, struct mono now)
 {
-    if (!p->carrier)
+    if (!p->carrier) {
+        p->down_by_loss = false;
         return track_set(&p->track, HEALTH_DOWN, p->carrier_at, now);
+    }
     if (!p->session)
         return track_set(&p->track, HEALTH_UP, p->carrier_at, now);
     if (p->lost_run >= p->policy.losses)

@@ -9,6 +9,8 @@
  * What does not count against the link:
  * - Our own lateness: path_judge() is only called after the socket was drained, and answers carry
  * the kernel's receive time, so what had arrived while we did not run is an answer, and on time.
+ * - A peer that stood still: its reflector answers late, and all. The link is down meanwhile, for
+ * nothing tells this from an outage, but damping does not count it as a flap.
  * - A peer whose kernel refuses our packets (ICMP port unreachable: its reflector is not running).
  * The link carried question and answer; its health is unknown, not down.
  *
@@ -58,6 +60,8 @@ struct path {
     bool answered;                        /* any so far */
     uint32_t lost_run, good_run;
     uint32_t good_seq; /* first of the good run */
+    bool down_by_loss; /* the newest down, of a run that begins with down_seq */
+    uint32_t down_seq;
     struct mono lost_first, good_first;
     struct mono watched; /* without a stand-still since then; no run is older */
     bool carrier;

@@ -42,6 +42,8 @@ bool track_set(struct track *t, enum health health, struct mono since, struct mo
     uint16_t *bucket = &t->flaps[t->minute % FLAP_MINUTES];
     if (health != HEALTH_UNKNOWN && t->health != HEALTH_UNKNOWN && *bucket < UINT16_MAX)
         (*bucket)++;
+    if (health == HEALTH_DOWN)
+        t->before = t->damping;
     if (health == HEALTH_DOWN && is_good(t->health))
         damping_flap(&t->damping, &t->policy, now);
     t->health = health;
@@ -71,6 +73,12 @@ uint32_t track_flaps(struct track *t, struct mono now)
     for (int i = 0; i < FLAP_MINUTES; i++)
         sum += t->flaps[i];
     return sum;
+}
+
+void track_forgive(struct track *t)
+{
+    if (t->health == HEALTH_DOWN)
+        t->damping = t->before;
 }
 
 int64_t track_damped_us(const struct track *t, struct mono now)

@@ -18,7 +18,7 @@ struct track {
     int64_t minute;               /* of the newest bucket, in minutes of the mono clock */
     uint16_t flaps[FLAP_MINUTES]; /* changes between known states, by minute modulo 60 */
     struct damping_policy policy;
-    struct damping damping;
+    struct damping damping, before; /* before: without the newest down */
 };
 
 /* Unknown since now. */
@@ -34,6 +34,8 @@ void track_unseen(struct track *t, struct mono until);
 int64_t track_held_us(const struct track *t, struct mono now);
 /* Changes in the hour that ends now. */
 uint32_t track_flaps(struct track *t, struct mono now);
+/* The present down turned out to be none: damping does not count it. */
+void track_forgive(struct track *t);
 /* How much longer a good state counts for nothing. */
 int64_t track_damped_us(const struct track *t, struct mono now);
 

@@ -391,6 +391,65 @@ START_TEST(test_flapping_is_told_as_it_is)
 }
 END_TEST
 
+/* A peer's reflector that stands still answers late, and all: that is no flap of the link. One that
+ * was lost among them is. */
+START_TEST(test_standing_peer_is_not_damped)
+{
+    for (int lost = 0; lost < 2; lost++) {
+        struct bench b;
+        bench_init(&b);
+        struct path_policy damped = policy;
+        damped.damping = (struct damping_policy){10 * US_PER_SEC, 100 * US_PER_SEC, 2500, 1000};
+        path_init(&b.path, &damped, true, true, b.now);
+        ticks(&b, ANSWERED, 10);
+        struct observation o;
+        for (int stop = 0; stop < 10; stop++) {
+            uint32_t first = b.path.next_seq;
+            ticks(&b, LOST_OUT, 8); /* not answered yet */
+            ck_assert_int_eq(b.path.track.health, HEALTH_DOWN);
+            for (uint32_t seq = first; seq != b.path.next_seq; seq++)
+                if (seq != first + 4 || lost == 0)
+                    ck_assert_int_eq(
+                        path_reply(&b.path, seq, b.reflected++, stamp_of(seq), b.now, RTT, b.now),
+                        PATH_ANSWERED);
+            ticks(&b, ANSWERED, 6);
+            path_observe(&b.path, b.now, &o);
+            ck_assert_int_eq(o.health, HEALTH_UP);
+        }
+        ck_assert_int_eq(o.damped_us > 0, lost);
+        ck_assert_int_eq(o.held_us > 0, 1 - lost);
+    }
+}
+END_TEST
+
+/* What the interface's carrier says is never taken back. */
+START_TEST(test_carrier_loss_is_a_flap)
+{
+    struct bench b;
+    bench_init(&b);
+    struct path_policy damped = policy;
+    damped.damping = (struct damping_policy){10 * US_PER_SEC, 100 * US_PER_SEC, 2500, 1000};
+    path_init(&b.path, &damped, true, true, b.now);
+    ticks(&b, ANSWERED, 10);
+    for (int cut = 0; cut < 3; cut++) {
+        uint32_t seq = b.path.next_seq;
+        path_sent(&b.path, b.now, stamp_of(seq));
+        b.now = mono_add(b.now, 2 * INTERVAL);
+        (void)path_judge(&b.path, b.now); /* lost so far */
+        ck_assert_uint_eq(b.path.lost_run, 1);
+        ck_assert(path_carrier(&b.path, false, b.now));
+        ck_assert(!path_carrier(&b.path, true, b.now));
+        ck_assert_int_eq(path_reply(&b.path, seq, b.reflected++, stamp_of(seq), b.now, RTT, b.now),
+                         PATH_ANSWERED);
+        ticks(&b, ANSWERED, 30);
+        ck_assert_int_eq(b.path.track.health, HEALTH_UP);
+    }
+    struct observation o;
+    path_observe(&b.path, b.now, &o);
+    ck_assert_int_gt(o.damped_us, 0);
+}
+END_TEST
+
 /* The very values: half-life 16 s (a step is a second), suppress at 2500, reuse below 1000. */
 START_TEST(test_damping)
 {
@@ -740,6 +799,8 @@ int main(void)
     tcase_add_test(c, test_five_percent_each_way);
     tcase_add_test(c, test_loss_both_ways);
     tcase_add_test(c, test_flapping_is_told_as_it_is);
+    tcase_add_test(c, test_standing_peer_is_not_damped);
+    tcase_add_test(c, test_carrier_loss_is_a_flap);
     tcase_add_test(c, test_damping);
     tcase_add_test(c, test_damping_is_bounded);
     tcase_add_test(c, test_seeded);
