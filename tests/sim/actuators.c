@@ -80,6 +80,10 @@ static void push(struct sim *s, uint16_t i, uint16_t server)
     struct job *j = &s->nodes[i].dns[server];
     struct virtual_server *v = &s->servers[server];
     uint16_t at = s->fleet->dns_servers[server].idc;
+    if (v->slow_us > s->fleet->policy.dns_timeout_us) {
+        finish(s, i, j, ACTUATOR_DNS, server, ERR_TIMEOUT, NULL);
+        return;
+    }
     if (!v->up || (at != FLEET_NONE && s->idc_dead[at])) {
         finish(s, i, j, ACTUATOR_DNS, server, ERR_UNAVAILABLE, NULL);
         return;
@@ -121,7 +125,8 @@ static void push(struct sim *s, uint16_t i, uint16_t server)
     }
     j->phase++;
     bool slow = s->swarm.slow_pushes && !s->healed && rng_chance(&s->rng, 300000);
-    j->next_us = s->now_us + (int64_t)rng_below(&s->rng, slow ? 3000 : 2) * US_PER_MS + 300;
+    j->next_us =
+        s->now_us + (int64_t)rng_below(&s->rng, slow ? 3000 : 2) * US_PER_MS + 300 + v->slow_us;
 }
 
 /* Routes and features refuse an older fence and take an equal one again. */

@@ -60,9 +60,16 @@ void bus_append(struct sim *s, enum record_kind kind, uint8_t *bytes, size_t siz
 
 void bus_keep(struct kept_report *k, const struct report *r)
 {
+    size_t rates = (size_t)r->load_count * r->view_count;
     memcpy(k->seen, r->observations, r->count * sizeof k->seen[0]);
+    if (rates > 0) {
+        memcpy(k->loads, r->loads, r->load_count * sizeof k->loads[0]);
+        memcpy(k->views, r->load_views, rates * sizeof k->views[0]);
+    }
     k->report = *r;
     k->report.observations = k->seen;
+    k->report.loads = k->loads;
+    k->report.load_views = k->views;
 }
 
 void bus_report(struct sim *s, uint16_t from, const struct report *r)
@@ -79,9 +86,8 @@ void bus_report(struct sim *s, uint16_t from, const struct report *r)
         m->node = i;
         m->idc = from;
         m->offset = offset;
-        m->report = *r;
-        m->report.observations = sim_alloc(r->count, sizeof *r->observations);
-        memcpy(m->report.observations, r->observations, r->count * sizeof *r->observations);
+        m->kept = sim_alloc(1, sizeof *m->kept);
+        bus_keep(m->kept, r);
     }
 }
 
@@ -95,8 +101,8 @@ int bus_decode(struct sim *s, int64_t offset, struct record *ret_record)
 static void arrive(struct sim *s, struct message *m)
 {
     if (m->kind == MESSAGE_REPORT) {
-        node_report(s, m->node, m->idc, &m->report, m->offset);
-        free(m->report.observations);
+        node_report(s, m->node, m->idc, &m->kept->report, m->offset);
+        free(m->kept);
         m->kind = MESSAGE_FREE;
         return;
     }
@@ -135,7 +141,7 @@ void bus_free(struct sim *s)
         if (s->messages[i].kind == MESSAGE_APPEND) {
             free(s->messages[i].bytes);
         } else if (s->messages[i].kind == MESSAGE_REPORT) {
-            free(s->messages[i].report.observations);
+            free(s->messages[i].kept);
         }
     }
     for (int64_t i = 0; i < s->log_end; i++) {

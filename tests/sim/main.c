@@ -1,8 +1,6 @@
 /* main.c: the simulator's command line. */
 #include "sim.h"
 
-#include "config/fleet_config.h"
-
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,25 +37,6 @@ struct kept {
     uint32_t count;
     uint64_t at[MOST_KEPT];
 };
-
-static struct fleet *load_fleet(void)
-{
-    static struct fleet f;
-    FILE *in = fopen(FLEET_FILE, "r");
-    char *text = sim_alloc(CONFIG_FLEET_MAX_BYTES, 1);
-    size_t len = in == NULL ? 0 : fread(text, 1, CONFIG_FLEET_MAX_BYTES, in);
-    struct arena a;
-    struct config_errors errs = {0};
-    arena_init(&a, sim_alloc(1, CONFIG_FLEET_ARENA_SIZE), CONFIG_FLEET_ARENA_SIZE);
-    int status = config_fleet_parse(text, len, &a, &f, &errs);
-    config_errors_print(&errs, FLEET_FILE, stderr);
-    config_errors_done(&errs);
-    if (in != NULL) {
-        (void)fclose(in);
-    }
-    free(text);
-    return status == OK ? &f : NULL;
-}
 
 static double seconds_now(void)
 {
@@ -287,7 +266,7 @@ int main(int argc, char **argv)
         default: (void)fputs(USAGE, stderr); return 2;
         }
     }
-    const struct fleet *f = load_fleet();
+    const struct fleet *f = sim_load_fleet(FLEET_FILE);
     if (f == NULL || read_kept(o.file, &kept) != 0) {
         return 1;
     }

@@ -58,6 +58,8 @@ static void keep_effect(struct sim *s, struct node *n, const struct effect *e)
         j->fence = e->routes.fence;
         j->routes.count = e->routes.count;
         memcpy(j->routes.want, e->routes.want, e->routes.count * sizeof j->routes.want[0]);
+    } else if (e->kind == EFFECT_INJECT) {
+        n->pending.injection = script_injection(s, e);
     }
 }
 
@@ -112,7 +114,7 @@ static void commit(struct sim *s, uint16_t i)
 static void draw_doom(struct sim *s, uint16_t i)
 {
     struct node *n = &s->nodes[i];
-    n->doomed = s->swarm.crashes && !s->healed && rng_chance(&s->rng, 20);
+    n->doomed = n->disk_full || (s->swarm.crashes && !s->healed && rng_chance(&s->rng, 20));
     if (n->doomed && !BUG(ACT_FIRST)) {
         write_disk(n);
     }
@@ -165,7 +167,7 @@ static void carry_out_one(struct sim *s, uint16_t i, uint32_t k)
         memset(j, 0, sizeof *j);
         j->fence = e->features.fence;
         break;
-    case EFFECT_INJECT: return; /* nobody asks for a drill in here */
+    case EFFECT_INJECT: script_inject(s, i, &n->pending.injection); return;
     case EFFECT_NOTICE:
         if (e->notice.notice == NOTICE_HALTED) {
             sim_fail(s, "node %u halted at %lld: %d", i, (long long)e->notice.offset,
@@ -177,6 +179,9 @@ static void carry_out_one(struct sim *s, uint16_t i, uint32_t k)
         }
         return;
     case EFFECT_REPLY:
+        s->script.replied = true;
+        s->script.reply = e->reply.status;
+        return;
     case EFFECT_REREAD: return;
     }
     j->busy = true;

@@ -74,16 +74,35 @@ static bool well_for(const struct sim *s, uint16_t idc, int64_t us)
     return (news || !s->idc_dead[idc]) && (well_us == 0 || s->now_us - well_us >= us);
 }
 
+/* The same of an entrance over a carrier, in the world of a scenario. */
+static bool path_was_dead(const struct sim *s, uint16_t entrance, uint16_t carrier)
+{
+    const struct path_truth *p = &s->script.paths[path_index(s->fleet, entrance, carrier)];
+    return p->bad_us > 0 && s->now_us - p->bad_us < SIM_DEAD_US;
+}
+
+static bool path_well_for(const struct sim *s, uint16_t entrance, uint16_t carrier, int64_t us)
+{
+    const struct path_truth *p = &s->script.paths[path_index(s->fleet, entrance, carrier)];
+    bool news = p->bad_us > 0 && s->now_us - p->bad_since_us < SIM_DEAD_US;
+    int64_t well_us = news ? p->was_well_us : p->well_us;
+    return (news || !p->bad) && (well_us == 0 || s->now_us - well_us >= us);
+}
+
 /* Laws 1, 2: a rescue takes from what is dead. Law 7: a restore gives to what has been well. */
-static void check_move(struct sim *s, uint16_t node, enum decide_purpose purpose, uint16_t from,
-                       uint16_t to)
+static void check_move(struct sim *s, uint16_t node, enum decide_purpose purpose, uint16_t carrier,
+                       uint16_t from, uint16_t to)
 {
     const struct entrance *e = s->fleet->entrances;
-    if (purpose == DECIDE_RESCUE && !was_dead(s, e[from].idc)) {
+    int64_t hold_us = s->fleet->policy.idc_hold_down_us;
+    bool dead = s->script.on ? path_was_dead(s, from, carrier) : was_dead(s, e[from].idc);
+    bool well =
+        s->script.on ? path_well_for(s, to, carrier, hold_us) : well_for(s, e[to].idc, hold_us);
+    if (purpose == DECIDE_RESCUE && !dead) {
         s->false_drains++;
         sim_fail(s, "laws 1, 2: node %u drains %s, which was not dead", node, e[from].name);
     }
-    if (purpose == DECIDE_RESTORE && !well_for(s, e[to].idc, s->fleet->policy.idc_hold_down_us)) {
+    if (purpose == DECIDE_RESTORE && !well) {
         sim_fail(s, "law 7: node %u restores %s, which has not been well for long", node,
                  e[to].name);
     }
@@ -103,7 +122,7 @@ void oracle_writes(struct sim *s, uint16_t node, const struct record *r)
         for (uint8_t k = 0; k < ch->answer.from.count && k < ch->answer.to.count; k++) {
             uint16_t from = ch->answer.from.slots[k].entrance, to = ch->answer.to.slots[k].entrance;
             if (from != to && from != FLEET_NONE && to != FLEET_NONE) {
-                check_move(s, node, d->purpose, from, to);
+                check_move(s, node, d->purpose, s->fleet->views[ch->b].carrier, from, to);
             }
         }
     }
@@ -201,6 +220,10 @@ void oracle_record(struct sim *s, const struct record *r, int64_t offset)
         return;
     }
     account(s, r, offset, why);
+    if (s->script.on && s->reference.order_count != s->script.orders_seen) {
+        s->script.orders_seen = s->reference.order_count;
+        s->changed_us = s->now_us; /* somebody spoke, or a time to live is over */
+    }
     if (r->kind == RECORD_OPERATOR && why == FOLD_ACCEPTED) {
         oracle_approved(s, &r->operator);
     }
@@ -218,6 +241,7 @@ void oracle_record(struct sim *s, const struct record *r, int64_t offset)
     }
     if (r->kind == RECORD_DECIDE && why == FOLD_ACCEPTED) {
         s->decisions++;
+        script_decided(s, &r->decide);
         for (uint32_t i = 0; i < r->decide.incident_count; i++) {
             sim_trace(s, "  incident %u: %s of %u %s", r->decide.incidents[i].id,
                       incident_kind_name(r->decide.incidents[i].kind),
@@ -388,8 +412,8 @@ static bool is_normal(const struct sim *s, char *why, size_t size)
     return true;
 }
 
-/* One fence everywhere, and the plan of the first day. */
-bool oracle_converged(struct sim *s, char *why, size_t size)
+/* One fence everywhere. */
+bool oracle_acknowledged(const struct sim *s, char *why, size_t size)
 {
     const struct fence *f = &s->reference.plan.fence;
     for (uint16_t i = 0; i < s->fleet->dns_server_count; i++) {
@@ -410,7 +434,13 @@ bool oracle_converged(struct sim *s, char *why, size_t size)
             return false;
         }
     }
-    return is_normal(s, why, size);
+    return true;
+}
+
+/* ... and the plan of the first day. */
+bool oracle_converged(struct sim *s, char *why, size_t size)
+{
+    return oracle_acknowledged(s, why, size) && is_normal(s, why, size);
 }
 
 /* Everything was healed long ago: all must be as on the first day, and have stayed so. */

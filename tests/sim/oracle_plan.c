@@ -43,6 +43,9 @@ static void check_share(struct sim *s, const struct change *ch, uint16_t idc,
     if (from == to) {
         return;
     }
+    uint32_t *turns = &s->script.turns[d - s->shares];
+    *turns += d->way == (to > from ? -1 : 1) ? 1 : 0;
+    s->script.most_turns = *turns > s->script.most_turns ? *turns : s->script.most_turns;
     if (g->purpose == DECIDE_REVERT) {
         *d = (struct drift){0}; /* nobody acted upon what is taken back */
         s->drained[idc] = s->waits_word[idc] = false;

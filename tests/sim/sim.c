@@ -10,6 +10,7 @@
 
 #define SAFETY_US   (60 * US_PER_SEC)
 #define CONVERGE_US (120 * US_PER_SEC)
+#define FIRST_US    (3 * US_PER_SEC)  /* that a scenario's first leader is alone */
 #define STABLE_US   (15 * US_PER_SEC) /* of being converged, and the seed is over */
 
 void *sim_alloc(size_t count, size_t size)
@@ -91,7 +92,7 @@ static void genesis(struct sim *s)
     free(a.base);
 }
 
-static struct sim *sim_new(const struct fleet *f, uint64_t seed, bool trace)
+struct sim *sim_new(const struct fleet *f, uint64_t seed, bool trace)
 {
     struct sim *s = sim_alloc(1, sizeof *s);
     s->seed = seed;
@@ -117,7 +118,7 @@ static struct sim *sim_new(const struct fleet *f, uint64_t seed, bool trace)
     return s;
 }
 
-static void sim_free(struct sim *s)
+void sim_free(struct sim *s)
 {
     bus_free(s);
     for (uint16_t i = 0; i < s->fleet->idc_count; i++) {
@@ -134,9 +135,12 @@ static void sim_free(struct sim *s)
     free(s);
 }
 
-static void tick(struct sim *s)
+void sim_tick(struct sim *s)
 {
     s->now_us += SIM_TICK_US;
+    if (s->script.on) {
+        script_tick(s);
+    }
     world_tick(s);
     bus_tick(s);
     for (uint16_t i = 0; i < s->fleet->idc_count && s->failure[0] == '\0'; i++) {
@@ -146,7 +150,7 @@ static void tick(struct sim *s)
     oracle_tick(s);
 }
 
-static struct digest digest_of(const struct sim *s)
+struct digest sim_digest(const struct sim *s)
 {
     struct sha256 h;
     sha256_init(&h);
@@ -179,7 +183,7 @@ static void finish(struct sim *s, struct sim_result *ret_result)
     if (s->failure[0] == '\0') {
         oracle_end(s);
     }
-    ret_result->digest = digest_of(s);
+    ret_result->digest = sim_digest(s);
     ret_result->simulated_us = s->now_us;
     ret_result->converged_us = s->converged_us < 0 ? -1 : s->converged_us - SAFETY_US;
     ret_result->records = (uint64_t)s->log_end;
@@ -195,20 +199,29 @@ static void finish(struct sim *s, struct sim_result *ret_result)
               (unsigned long long)s->approvals);
 }
 
+void sim_start(struct sim *s)
+{
+    world_start(s);
+    genesis(s);
+    for (uint16_t i = 0; i < s->fleet->idc_count && s->failure[0] == '\0'; i++) {
+        if (s->script.on && s->script.first != FLEET_NONE && s->script.first != i) {
+            s->nodes[i].back_at_us = FIRST_US;
+        } else {
+            node_start(s, i);
+        }
+    }
+}
+
 int sim_run(const struct fleet *f, uint64_t seed, bool trace, struct sim_result *ret_result)
 {
     struct sim *s = sim_new(f, seed, trace);
-    world_start(s);
-    genesis(s);
-    for (uint16_t i = 0; i < f->idc_count && s->failure[0] == '\0'; i++) {
-        node_start(s, i);
-    }
+    sim_start(s);
     while (s->failure[0] == '\0' && s->now_us < SAFETY_US + CONVERGE_US && !is_over(s)) {
         if (s->now_us >= SAFETY_US && !s->healed) {
             sim_trace(s, "everything heals");
             world_heal(s);
         }
-        tick(s);
+        sim_tick(s);
     }
     finish(s, ret_result);
     int failed = s->failure[0] != '\0';

@@ -8,6 +8,7 @@
 
 #include "base/bug.h"
 #include "base/rng.h"
+#include "core/damping.h"
 #include "core/replica.h"
 
 enum {
@@ -16,6 +17,10 @@ enum {
     SIM_MAX_LINKS = 16,
     SIM_MAX_TARGETS = 64,
     SIM_MAX_ANSWERS = 64,
+    SIM_MAX_ENTRANCES = 32,
+    SIM_MAX_CARRIERS = 4,
+    SIM_MAX_SERVICES = 8,
+    SIM_MAX_CASES = 128, /* incidents of one scenario */
     SIM_MAX_RECORDS = 20000,
     SIM_MAX_PLANS = 1024,
     SIM_HEALED_PLANS = 20,  /* the way home and the release of every link, with room to spare */
@@ -63,6 +68,14 @@ struct log_entry {
     int64_t at_us;
 };
 
+/* A report and its observations. */
+struct kept_report {
+    struct report report; /* sequence 0: none */
+    struct observation seen[SIM_MAX_TARGETS];
+    struct load_sample loads[SIM_MAX_SERVICES];
+    struct load_rate views[SIM_MAX_ANSWERS];
+};
+
 /* Something that arrives later. */
 struct message {
     enum { MESSAGE_FREE, MESSAGE_APPEND, MESSAGE_REPORT } kind;
@@ -71,13 +84,14 @@ struct message {
     int64_t offset;
     uint8_t *bytes; /* owned */
     size_t size;
-    struct report report; /* its observations are owned */
+    struct kept_report *kept; /* owned */
 };
 
 struct virtual_server {
     struct fence fence, before; /* before: at the last look of the oracle */
     bool done, up;
-    uint64_t begun; /* newest generation of which somebody wrote an answer here */
+    int64_t slow_us; /* that each exchange takes longer */
+    uint64_t begun;  /* newest generation of which somebody wrote an answer here */
     struct answer answers[SIM_MAX_ANSWERS];
 };
 
@@ -111,11 +125,23 @@ struct disk {
     uint32_t downs[SIM_MAX_LINKS];
 };
 
+/* What an IDC injects for a drill; the injector ends it at until_us by itself. */
+struct injection {
+    uint32_t run;
+    uint8_t step;
+    int64_t until_us;  /* 0: nothing */
+    int64_t answer_us; /* when the injector says that it does it; 0: it has */
+    bool mute, links[SIM_MAX_LINKS];
+    uint16_t view;
+    uint32_t factor_ppm;
+};
+
 struct node {
     struct replica *replica;
     void *memory;
     bool up, bus_away, told_away, ended[SIM_MAX_IDCS];
     bool doomed; /* dies in this tick, after its steps and before their commit */
+    bool disk_full;
     int64_t told_end_us;
     int64_t paused_until_us, back_at_us, bus_back_us;
     int64_t read; /* next offset to read */
@@ -133,6 +159,7 @@ struct node {
         size_t size[4 * REPLICA_MAX_EFFECTS];
         struct job jobs[SIM_MAX_SERVERS + 1];
         bool has_job[SIM_MAX_SERVERS + 1];
+        struct injection injection;
     } pending;
 };
 
@@ -141,6 +168,9 @@ struct probe {
     bool silent, blind;
     bool lone; /* sees no reference, and `missed` dead */
     uint16_t missed;
+    bool misses, unreferenced; /* sees `missed` dead; no reference */
+    bool starved, twice;       /* late itself; each report is sent twice */
+    int64_t skew_us;           /* of its clock */
     uint32_t count;
     struct target targets[SIM_MAX_TARGETS];
     enum health seen[SIM_MAX_TARGETS], said[SIM_MAX_TARGETS];
@@ -149,10 +179,60 @@ struct probe {
     int64_t report_at_us, offset;
 };
 
-/* A report and its observations. */
-struct kept_report {
-    struct report report; /* sequence 0: none */
-    struct observation seen[SIM_MAX_TARGETS];
+/* Somebody who has a probe's key, or pretends to. */
+struct forger {
+    bool active, knows_key;
+    uint16_t missed;
+    uint64_t sequence, dropped;
+    int64_t next_us;
+};
+
+/* What one entrance is for the users of one carrier. */
+struct path_truth {
+    bool bad;
+    int64_t bad_since_us, bad_us; /* last time that it was bad; 0: never */
+    int64_t well_us, was_well_us; /* since then; 0: always. was: before the newest bad time */
+};
+
+/* An incident's way. */
+struct seen_incident {
+    uint32_t id;
+    enum incident_kind kind;
+    struct subject subject;
+    enum incident_state state;
+    int64_t reached_us[INCIDENT_CLOSED + 1]; /* newest time; -1: never */
+};
+
+/* The world of a scenario, beside what seeds use. */
+struct script {
+    bool on;        /* no fault and no word but the scenario's */
+    uint16_t first; /* whose daemon starts a while before the others; FLEET_NONE: all at once */
+    bool bus_follows_links; /* who cannot reach most IDCs over spans cannot reach the bus */
+    bool bus_cut[SIM_MAX_IDCS];
+    bool entrance_dead[SIM_MAX_ENTRANCES];
+    bool service_dead[SIM_MAX_SERVICES][SIM_MAX_IDCS];
+    bool carrier_out[SIM_MAX_CARRIERS];
+    bool untold[SIM_MAX_IDCS];           /* its services do not tell their load */
+    uint32_t loss_ppm[SIM_MAX_LINKS][2]; /* of what leaves the end */
+    int64_t flap_us[SIM_MAX_LINKS];      /* it goes down and up in turn, each for so long */
+    bool flap_down[SIM_MAX_LINKS];
+    struct damping damping[SIM_MAX_IDCS][SIM_MAX_TARGETS];
+    uint32_t demand_ppm[SIM_MAX_ANSWERS]; /* [view], of the declared */
+    struct injection injections[SIM_MAX_IDCS];
+    struct forger forgers[SIM_MAX_IDCS]; /* of the probe there */
+    struct kept_report remembered[SIM_MAX_IDCS];
+    struct path_truth paths[SIM_MAX_ENTRANCES * SIM_MAX_CARRIERS];
+    int64_t decided_us[DECIDE_REVERT + 1]; /* newest decision of the purpose; 0: none */
+    int64_t first_us[DECIDE_REVERT + 1];   /* the first one */
+    uint32_t case_count;
+    struct seen_incident cases[SIM_MAX_CASES];
+    int64_t event_us;    /* what an expectation looks back to: the event above it */
+    uint32_t most_turns; /* of one share, from less to more or back */
+    uint32_t turns[SIM_MAX_ANSWERS * SIM_MAX_IDCS];
+    uint32_t orders_seen;
+    bool replied;
+    int32_t reply; /* to the newest word */
+    uint64_t words;
 };
 
 /* Processes of probes that were replaced while an IDC was dead, and that speak again long after. */
@@ -215,6 +295,7 @@ struct sim {
     int64_t converged_us; /* since when all is as on the first day; -1: it is not */
     char failure[512];    /* "" while all is well */
     bool trace;
+    struct script script;
 };
 
 struct sim_result {
@@ -230,6 +311,16 @@ struct sim_result {
 /* Runs one seed; returns 0, or 1 with a failure. */
 int sim_run(const struct fleet *f, uint64_t seed, bool trace, struct sim_result *ret_result);
 
+/* The same in pieces, for scenarios: the fleet stays the caller's; start puts GENESIS into the log
+ * and starts every node. */
+struct sim *sim_new(const struct fleet *f, uint64_t seed, bool trace);
+void sim_start(struct sim *s);
+void sim_tick(struct sim *s);
+struct digest sim_digest(const struct sim *s);
+void sim_free(struct sim *s);
+/* Reads a fleet file; NULL after it said why on stderr. */
+struct fleet *sim_load_fleet(const char *path);
+
 void sim_fail(struct sim *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void sim_trace(struct sim *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void *sim_alloc(size_t count, size_t size);
@@ -238,6 +329,21 @@ void *sim_alloc(size_t count, size_t size);
 void world_start(struct sim *s);
 void world_tick(struct sim *s);
 void world_heal(struct sim *s);
+void world_restart_probe(struct sim *s, uint16_t o);
+
+/* script.c: the same for a scenario: reach, load, flapping links, forged reports, drills. */
+void script_start(struct sim *s);
+void script_tick(struct sim *s);
+bool script_link_down(const struct sim *s, uint16_t link);
+bool script_muted(const struct sim *s, uint16_t idc);
+struct observation script_look(struct sim *s, uint16_t o, uint32_t t);
+void script_load(struct sim *s, uint16_t o, struct report *r, struct load_sample *loads,
+                 struct load_rate *views);
+int64_t script_held_us(const struct sim *s, uint16_t o, uint32_t t);
+void script_edge(struct sim *s, uint16_t o, uint32_t t, bool down);
+struct injection script_injection(const struct sim *s, const struct effect *e);
+void script_inject(struct sim *s, uint16_t i, const struct injection *wanted);
+void script_decided(struct sim *s, const struct decide *d);
 
 /* bus.c: the log and what is on its way. */
 void bus_append(struct sim *s, enum record_kind kind, uint8_t *bytes,
@@ -267,6 +373,7 @@ void oracle_start(struct sim *s, const struct record *genesis);
 void oracle_record(struct sim *s, const struct record *r, int64_t offset);
 void oracle_writes(struct sim *s, uint16_t node, const struct record *r);
 void oracle_pushes(struct sim *s, uint16_t node, uint16_t server, const struct fence *f);
+bool oracle_acknowledged(const struct sim *s, char *why, size_t size);
 bool oracle_converged(struct sim *s, char *why, size_t size);
 void oracle_acts(struct sim *s, uint16_t node, const struct fence *f);
 void oracle_commit(struct sim *s, uint16_t node, const struct control *c);

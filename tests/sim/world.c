@@ -45,7 +45,12 @@ static void draw_swarm(struct sim *s)
 
 void world_start(struct sim *s)
 {
-    draw_swarm(s);
+    if (s->script.on) {
+        s->swarm = (struct swarm){.disasters = true};
+        script_start(s);
+    } else {
+        draw_swarm(s);
+    }
     for (uint16_t o = 0; o < s->fleet->idc_count; o++) {
         struct probe *p = &s->probes[o];
         int n = targets_for_idc(s->fleet, o, p->targets, SIM_MAX_TARGETS);
@@ -62,7 +67,9 @@ void world_start(struct sim *s)
         p->report_at_us = (int64_t)rng_below(&s->rng, REPORT_US);
     }
     s->next_lone_us = 8 * US_PER_SEC + (int64_t)rng_below(&s->extra, 40 * US_PER_SEC);
-    s->next_fault_us = 8 * US_PER_SEC; /* a cold start is a case of its own in the unit tests */
+    s->next_fault_us =
+        s->script.on ? INT64_MAX
+                     : 8 * US_PER_SEC; /* a cold start is a case of its own in the unit tests */
 }
 
 /* --- Probes -------------------------------------------------------------------------------------
@@ -92,21 +99,32 @@ static void send_report(struct sim *s, uint16_t o)
 {
     struct probe *p = &s->probes[o];
     struct observation seen[SIM_MAX_TARGETS];
+    struct load_sample loads[SIM_MAX_SERVICES];
+    struct load_rate views[SIM_MAX_ANSWERS];
     memset(seen, 0, sizeof seen);
     for (uint32_t t = 0; t < p->count; t++) {
+        if (s->script.on) {
+            seen[t] = script_look(s, o, t);
+        }
         seen[t].health = p->said[t];
-        seen[t].held_us = s->now_us - p->since_us[t];
+        seen[t].held_us = script_held_us(s, o, t);
         seen[t].oper_up = true;
     }
     struct report r = {.observer = o,
                        .incarnation = p->incarnation,
                        .sequence = ++p->sequence,
-                       .sent_us = s->now_us + (int64_t)(o + 50) * 777 * US_PER_SEC,
+                       .sent_us = s->now_us + (int64_t)(o + 50) * 777 * US_PER_SEC + p->skew_us,
                        .fleet = s->reference.fleet_digest,
                        .count = p->count,
                        .observations = seen};
+    if (s->script.on) {
+        r.lateness_us = p->starved ? US_PER_SEC / 2 : 0;
+        script_load(s, o, &r, loads, views);
+    }
     p->report_at_us = s->now_us + REPORT_US;
-    bus_report(s, o, &r);
+    for (int i = 0; i < (p->twice ? 2 : 1); i++) {
+        bus_report(s, o, &r);
+    }
 }
 
 static void probe_tick(struct sim *s, uint16_t o)
@@ -117,7 +135,7 @@ static void probe_tick(struct sim *s, uint16_t o)
         return;
     }
     for (uint32_t t = 0; t < p->count; t++) {
-        enum health h = look(s, o, &p->targets[t]);
+        enum health h = s->script.on ? script_look(s, o, t).health : look(s, o, &p->targets[t]);
         if (h != p->seen[t]) {
             p->seen[t] = h;
             p->since_us[t] = s->changed_us = s->now_us;
@@ -125,19 +143,20 @@ static void probe_tick(struct sim *s, uint16_t o)
         if (p->seen[t] != p->said[t] && s->now_us - p->since_us[t] >= DETECT_US) {
             p->said[t] = p->seen[t];
             edge = true;
+            script_edge(s, o, t, h == HEALTH_DOWN);
             if (p->targets[t].kind == TARGET_LINK) {
                 node_edge(s, o, p->targets[t].a, (uint8_t)p->targets[t].b, h == HEALTH_DOWN);
             }
         }
     }
-    bool says = !p->silent && !s->nodes[o].bus_away;
+    bool says = !p->silent && !s->nodes[o].bus_away && !script_muted(s, o);
     if (says && (edge || p->report_at_us <= s->now_us)) {
         send_report(s, o);
     }
 }
 
 /* A new life: it knows nothing of the time before. */
-static void restart_probe(struct sim *s, uint16_t o)
+void world_restart_probe(struct sim *s, uint16_t o)
 {
     struct probe *p = &s->probes[o];
     p->incarnation++;
@@ -157,7 +176,7 @@ static void take_zombies(struct sim *s, uint16_t dead)
             continue;
         }
         bus_keep(&z->kept[o], &s->newest[o].report);
-        restart_probe(s, o);
+        world_restart_probe(s, o);
     }
     sim_trace(s, "the probes are restarted");
     z->left = 4;
@@ -291,7 +310,7 @@ static void repair(struct sim *s, bool all)
             sim_trace(s, "IDC %u is back", i);
             s->idc_dead[i] = false;
             s->idc_back_us[i] = s->idc_well_us[i] = s->now_us;
-            restart_probe(s, i);
+            world_restart_probe(s, i);
         }
         if (all || s->probe_back_us[i] <= s->now_us) {
             s->probes[i].silent = s->probes[i].blind = s->probes[i].lone = false;
@@ -344,7 +363,7 @@ static void speak(struct sim *s)
 
 void world_tick(struct sim *s)
 {
-    if (!s->healed) {
+    if (!s->healed && !s->script.on) {
         repair(s, false);
         if (s->next_fault_us <= s->now_us) {
             s->next_fault_us = soon(s, 3 * US_PER_SEC);
@@ -361,7 +380,7 @@ void world_tick(struct sim *s)
         probe_tick(s, o);
     }
     zombies_tick(s);
-    if (s->next_word_us <= s->now_us) {
+    if (!s->script.on && s->next_word_us <= s->now_us) {
         speak(s);
     }
 }
