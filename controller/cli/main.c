@@ -22,6 +22,7 @@ enum option_bit {
     OPT_TARGET = 1 << 7, /* --on, --mode */
     OPT_ASK = 1 << 8,    /* --request-id, --dry-run */
     OPT_TTL = 1 << 9,
+    OPT_FLEET = 1 << 10,
     OPT_COMMAND = OPT_JSON | OPT_HOST | OPT_REASON | OPT_ASK,
 };
 
@@ -61,6 +62,10 @@ static const struct verb verbs[] = {
      "end any of these orders (status numbers them)"},
     {"skip", OPT_COMMAND, cli_command, "skip RECORD --reason TEXT",
      "have halted replicas read on behind a record that breaks an invariant"},
+    {"emergency", OPT_JSON | OPT_HOST | OPT_YES | OPT_REASON | OPT_FLEET, cli_emergency,
+     "emergency list | hold SERVER|routes|features|all --reason TEXT\n"
+     "        | set SERVER SERVICE VIEW ENTRANCE ... --reason TEXT | release ID --reason TEXT",
+     "break-glass, when log, leader or daemon are dead: stop all writing there; give it back"},
     {"features", OPT_JSON | OPT_HOST, cli_features, "features",
      "which features are demoted where, and who owns them"},
     {"fleet", OPT_JSON, cli_fleet, "fleet check FILE | fleet show FILE | fleet keys",
@@ -80,25 +85,16 @@ static const struct verb verbs[] = {
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };
 
 static const struct option long_options[] = {
-    {"json", no_argument, NULL, 'j'},
-    {"config", required_argument, NULL, 'c'},
-    {"journal", required_argument, NULL, 'J'},
-    {"control", required_argument, NULL, 'C'},
-    {"yes", no_argument, NULL, 'y'},
-    {"reason", required_argument, NULL, 'r'},
-    {"brokers", required_argument, NULL, 'b'},
-    {"development", no_argument, NULL, 'd'},
-    {"limit", required_argument, NULL, 'n'},
-    {"drills", required_argument, NULL, 'D'},
-    {"on", required_argument, NULL, 'o'},
-    {"mode", required_argument, NULL, 'm'},
-    {"ttl", required_argument, NULL, 't'},
-    {"request-id", required_argument, NULL, 'i'},
-    {"dry-run", no_argument, NULL, 'N'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {"check", no_argument, NULL, 'k'},
-    {NULL, 0, NULL, 0},
+    {"json", no_argument, NULL, 'j'},          {"config", required_argument, NULL, 'c'},
+    {"journal", required_argument, NULL, 'J'}, {"control", required_argument, NULL, 'C'},
+    {"yes", no_argument, NULL, 'y'},           {"reason", required_argument, NULL, 'r'},
+    {"brokers", required_argument, NULL, 'b'}, {"development", no_argument, NULL, 'd'},
+    {"limit", required_argument, NULL, 'n'},   {"drills", required_argument, NULL, 'D'},
+    {"on", required_argument, NULL, 'o'},      {"mode", required_argument, NULL, 'm'},
+    {"ttl", required_argument, NULL, 't'},     {"request-id", required_argument, NULL, 'i'},
+    {"dry-run", no_argument, NULL, 'N'},       {"fleet", required_argument, NULL, 'f'},
+    {"help", no_argument, NULL, 'h'},          {"version", no_argument, NULL, 'V'},
+    {"check", no_argument, NULL, 'k'},         {NULL, 0, NULL, 0},
 };
 
 static void print_help(FILE *out)
@@ -117,6 +113,8 @@ static void print_help(FILE *out)
         "  --on TARGET       what a drill strikes: a link, conduit, carrier[@IDC], IDC or view\n"
         "  --mode MODE       shadow (nothing is injected) or live\n"
         "  --reason TEXT     why, for the log; every command needs one\n"
+        "  --yes             what would be typed to confirm is confirmed\n"
+        "  --fleet FILE      of an emergency: the fleet, when there is no journal here\n"
         "  --ttl TIME        the order ends by itself after so long: 90s, 30min, 8h\n"
         "  --dry-run         say what a command would lead to, and write nothing\n"
         "  --request-id ID   32 hex digits: asking again with it does nothing twice\n"
@@ -231,6 +229,7 @@ static const struct place {
     {'b', OPT_BUS, false, offsetof(struct cli, brokers)},
     {'d', OPT_BUS, true, offsetof(struct cli, development)},
     {'D', OPT_DRILLS, false, offsetof(struct cli, drills)},
+    {'f', OPT_FLEET, false, offsetof(struct cli, fleet)},
     {'o', OPT_TARGET, false, offsetof(struct cli, on)},
     {'m', OPT_TARGET, false, offsetof(struct cli, mode)},
     {'t', OPT_TTL, false, offsetof(struct cli, ttl)},
