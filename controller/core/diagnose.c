@@ -197,6 +197,7 @@ void diagnose(const struct control *c, const struct evidence *evidence, struct l
     witness_hear(d->witness, c, evidence);
     int64_t young_us = logtime_diff_us(now, c->epoch_began);
     struct bench b = {.c = c,
+                      .now = now,
                       .f = f,
                       .policy = &f->policy,
                       .w = d->witness,

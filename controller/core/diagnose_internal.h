@@ -11,6 +11,7 @@ struct bench {
     const struct policy *policy;
     const struct witness *w;
     struct diagnosis *d;
+    struct logtime now;
     int64_t cold_us; /* what is left of the cold start, 0 or less when it is over */
 };
 

@@ -134,8 +134,22 @@ static bool link_is_held(const struct bench *b, uint16_t l)
            case_open(b, INCIDENT_GRAY_FAILURE, SUBJECT_LINK, l, 0) || conduit_is_cut(b, l);
 }
 
+/* What is said to be good was said to be down in between: the word may be older than the news of a
+ * down that has not been released, so it holds at most since then. */
+static int64_t held_since_down(const struct bench *b, uint16_t l, int64_t held_us)
+{
+    for (uint8_t end = 0; end < 2; end++) {
+        uint32_t at = (uint32_t)l * 2 + end;
+        int64_t since_us = logtime_diff_us(b->now, b->c->link_down_at[at]);
+        bool unreleased = b->c->link_downs[at] > *plan_released(&b->c->plan, l, end);
+        held_us = unreleased && since_us < held_us ? since_us : held_us;
+    }
+    return held_us > 0 ? held_us : 0;
+}
+
 static void judge_link_up(const struct bench *b, struct verdict *v, uint16_t l, int64_t held_us)
 {
+    held_us = held_since_down(b, l, held_us);
     int64_t left_us = b->policy->link_hold_down_us - held_us;
     if (left_us > 0 && link_is_held(b, l)) {
         wake_in(b, left_us);

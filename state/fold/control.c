@@ -60,6 +60,7 @@ size_t control_arena_size(const struct fleet *f)
            aligned(f->idc_count, sizeof(struct writer_state)) +
            aligned(f->idc_count, sizeof(struct alive_state)) +
            aligned(2 * (size_t)f->link_count, sizeof(uint32_t)) +
+           aligned(2 * (size_t)f->link_count, sizeof(struct logtime)) +
            aligned(f->dns_server_count, sizeof(struct actuation_state)) +
            2 * aligned(f->idc_count, sizeof(struct actuation_state)) +
            aligned(f->idc_count, sizeof(struct injection_state)) +
@@ -189,7 +190,9 @@ static void arrays_codec(struct codec *c, struct control *k)
     if (!codec_array(c, (void **)&k->writers, f->idc_count, sizeof *k->writers) ||
         !codec_array(c, (void **)&k->alive, f->idc_count, sizeof *k->alive) ||
         !codec_array(c, (void **)&k->link_downs, 2 * (size_t)f->link_count,
-                     sizeof *k->link_downs)) {
+                     sizeof *k->link_downs) ||
+        !codec_array(c, (void **)&k->link_down_at, 2 * (size_t)f->link_count,
+                     sizeof *k->link_down_at)) {
         return;
     }
     for (uint16_t i = 0; i < f->idc_count; i++) {
@@ -201,6 +204,7 @@ static void arrays_codec(struct codec *c, struct control *k)
     }
     for (size_t i = 0; i < 2 * (size_t)f->link_count; i++) {
         codec_u32(c, &k->link_downs[i]);
+        codec_i64(c, &k->link_down_at[i].us);
     }
     actuations_codec(c, &k->dns, f->dns_server_count);
     actuations_codec(c, &k->routes, f->idc_count);

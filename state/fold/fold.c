@@ -177,8 +177,11 @@ static bool link_down(struct control *c, const struct step *s, uint16_t idc)
         c->fleet->links[s->link].end[s->end].idc != idc) {
         return false;
     }
-    uint32_t *number = &c->link_downs[(uint32_t)s->link * 2 + s->end];
-    *number = s->down_number > *number ? s->down_number : *number;
+    uint32_t at = (uint32_t)s->link * 2 + s->end;
+    if (s->down_number > c->link_downs[at]) {
+        c->link_downs[at] = s->down_number;
+        c->link_down_at[at] = c->log_time;
+    }
     return true;
 }
 

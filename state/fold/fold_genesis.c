@@ -74,6 +74,7 @@ static int forget_old_log(struct control *c, struct arena *arena)
     c->features = ARENA_NEW(arena, struct actuation_state, f->idc_count);
     if (c->link_downs == NULL) {
         c->link_downs = ARENA_NEW(arena, uint32_t, 2 * (size_t)f->link_count);
+        c->link_down_at = ARENA_NEW(arena, struct logtime, 2 * (size_t)f->link_count);
     }
     c->injections = ARENA_NEW(arena, struct injection_state, f->idc_count);
     if (drill_under_way(&c->drill)) { /* its records are in the log before; injections end alone */
@@ -82,7 +83,8 @@ static int forget_old_log(struct control *c, struct arena *arena)
     }
     c->drill.offset = 0;
     bool full = c->injections == NULL || c->writers == NULL || c->alive == NULL || c->dns == NULL ||
-                c->routes == NULL || c->features == NULL || c->link_downs == NULL;
+                c->routes == NULL || c->features == NULL || c->link_downs == NULL ||
+                c->link_down_at == NULL;
     return full ? ERR_FULL : OK;
 }
 

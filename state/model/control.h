@@ -99,6 +99,7 @@ struct control {
     struct writer_state *writers;       /* [idc] */
     struct alive_state *alive;          /* [idc] */
     uint32_t *link_downs;               /* [link * 2 + end]: highest number told by STEP */
+    struct logtime *link_down_at;       /* [link * 2 + end]: when that was told */
     struct actuation_state *dns;        /* [dns server] */
     struct actuation_state *routes;     /* [idc] */
     struct actuation_state *features;   /* [idc] */

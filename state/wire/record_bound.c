@@ -60,7 +60,8 @@ static size_t control_size(const struct fleet *f)
     size_t per_idc = sizeof(struct writer_state) + sizeof(struct alive_state) +
                      2 * sizeof(struct actuation_state);
     return sizeof(struct control) + 4096 + fleet_encoded_size(f) + plan_size(f) +
-           f->idc_count * per_idc + 2 * (size_t)f->link_count * sizeof(uint32_t) +
+           f->idc_count * per_idc +
+           2 * (size_t)f->link_count * (sizeof(uint32_t) + sizeof(struct logtime)) +
            f->dns_server_count * sizeof(struct actuation_state) + changes_size(f) +
            (size_t)f->service_count * f->view_count * (sizeof(uint32_t) + sizeof(struct demand));
 }

@@ -418,6 +418,26 @@ START_TEST(deterministic)
 }
 END_TEST
 
+/* The STEP is faster than the report of the same edge: what the probes last said is older than the
+ * down, and must not release it. */
+START_TEST(a_down_that_is_told_now_is_not_released_by_what_was_seen_before)
+{
+    struct world *w = three();
+    struct record r = {.kind = RECORD_STEP};
+    world_run(w, 2 * US_PER_SEC, 100 * US_PER_MS, 5);
+    r.step.kind = STEP_LINK_DOWN;
+    r.step.link = fleet_find_link(w->fleet, "beijing-shanghai");
+    r.step.down_number = 1;
+    world_fold(w, w->fleet->links[r.step.link].end[0].idc, &r);
+    int64_t hold_us = w->fleet->policy.link_hold_down_us;
+    world_run(w, hold_us - 300 * US_PER_MS, 100 * US_PER_MS, 5);
+    ck_assert_uint_eq(*plan_released(&w->control.plan, r.step.link, 0), 0);
+    world_run(w, US_PER_SEC, 100 * US_PER_MS, 5);
+    ck_assert_uint_eq(*plan_released(&w->control.plan, r.step.link, 0), 1);
+    world_free(w);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("decide");
@@ -443,6 +463,7 @@ int main(void)
     tcase_add_test(t, isolated_moves_no_answer);
     tcase_add_test(t, core_that_does_not_fit_is_an_overload);
     tcase_add_test(t, deterministic);
+    tcase_add_test(t, a_down_that_is_told_now_is_not_released_by_what_was_seen_before);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
