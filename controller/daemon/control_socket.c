@@ -5,11 +5,12 @@
 #include "daemon/clock.h"
 #include "daemon/commands.h"
 
+#include <grp.h>
 #include <jansson.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     CONTROL_MAX_INPUT = CONTROL_MAX_LINE + 1,
@@ -49,23 +50,10 @@ static void bad_request(struct daemon *d, struct unix_client *c, const char *why
     send_error(c, ERR_INVALID, why);
 }
 
-/* Who it is, by the kernel's word; what the client says of itself counts for nothing. */
-static void identity_of(struct unix_client *c, char ret_identity[RECORD_TEXT_SIZE])
-{
-    struct passwd entry, *found = NULL;
-    char room[1024];
-    uid_t uid = unix_client_uid(c);
-    if (getpwuid_r(uid, &entry, room, sizeof room, &found) == 0 && found != NULL) {
-        snprintf(ret_identity, RECORD_TEXT_SIZE, "%s (uid %u)", found->pw_name, (unsigned)uid);
-    } else {
-        snprintf(ret_identity, RECORD_TEXT_SIZE, "uid %u", (unsigned)uid);
-    }
-}
-
 static struct waiter *free_waiter(struct daemon *d)
 {
     for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++) {
-        if (d->waiters[i].client == NULL) {
+        if (d->waiters[i].client == NULL && !d->waiters[i].looking) {
             return &d->waiters[i];
         }
     }
@@ -73,41 +61,94 @@ static struct waiter *free_waiter(struct daemon *d)
 }
 
 /* A command goes to the log unless the daemon knows already that it makes no sense. */
-static void take_command(struct daemon *d, struct unix_client *c, const struct request *r)
+static int step_command(struct daemon *d, struct waiter *w, char *why)
 {
-    char why[WHY_SIZE] = "";
     struct event e = {.kind = EVENT_REQUEST};
+    const struct request *r = &w->request;
+    void *memory = NULL;
     if (d->replica == NULL || d->phase != PHASE_FOLLOWING) {
-        send_error(c, ERR_UNAVAILABLE, d->why[0] != '\0' ? d->why : "the log is not followed now");
-        return;
-    }
-    struct waiter *w = free_waiter(d);
-    if (w == NULL) {
-        send_error(c, ERR_BUSY, "too many requests wait for the log");
-        return;
+        snprintf(why, WHY_SIZE, "%s", d->why[0] != '\0' ? d->why : "the log is not followed now");
+        return ERR_UNAVAILABLE;
     }
     bool again = command_was_folded(d, &r->id);
-    void *memory = NULL;
     int status = again ? OK : command_prepare(d, r, &e.request, &memory, why);
     if (status != OK) {
-        send_error(c, status, why[0] != '\0' ? why : "it cannot be told to the log");
-        return;
+        return status;
     }
     e.request.request = r->id;
     e.request.command = r->command;
-    identity_of(c, e.request.identity);
-    *w = (struct waiter){
-        .client = c, .command = e.request, .until = mono_add(mono_now(), ANSWER_US)};
+    memcpy(e.request.identity, w->identity, sizeof e.request.identity);
+    w->command = e.request;
     w->command.changes = NULL; /* borrowed for the step only */
     w->command.drill = (struct bytes){0};
+    w->until = mono_add(mono_now(), ANSWER_US);
     log_event(&d->log, LOG_INFO, LOG_CODE("request"),
               LOG_STR("command", operator_command_name(r->command)),
               LOG_STR("subject", r->subject[0] != '\0' ? r->subject : r->service),
               LOG_INT("number", r->number), LOG_STR("by", e.request.identity),
               LOG_STR("reason", r->reason));
+    w->waiting = true;
     daemon_step(d, &e);
     free(memory); /* the replica has copied it */
     daemon_set_timer(d);
+    return OK;
+}
+
+/* Beside the loop: an account may be asked for over a network that is just dying. */
+static void look_up(uv_work_t *work)
+{
+    struct waiter *w = work->data;
+    w->is_operator = peer_is_operator(&w->peer, geteuid(), w->operators, w->operator_groups);
+    peer_identity(&w->peer, w->identity);
+}
+
+static void on_looked_up(uv_work_t *work, int canceled)
+{
+    struct waiter *w = work->data;
+    struct daemon *d = w->daemon;
+    char why[WHY_SIZE] = "";
+    w->looking = false;
+    if (w->client == NULL || d->control == NULL) {
+        return; /* gone meanwhile */
+    }
+    int status = canceled != 0 ? ERR_UNAVAILABLE : w->is_operator ? OK : ERR_PERMISSION;
+    if (status == ERR_PERMISSION) {
+        snprintf(why, sizeof why,
+                 "%s may look and give no commands: see operators in "
+                 "spillwayd.yaml(5)",
+                 w->identity);
+        log_event(&d->log, LOG_WARNING, LOG_CODE("request-refused"),
+                  LOG_STR("command", operator_command_name(w->request.command)),
+                  LOG_STR("by", w->identity));
+    }
+    status = status == OK ? step_command(d, w, why) : status;
+    if (status != OK) {
+        struct unix_client *c = w->client;
+        w->client = NULL;
+        send_error(c, status, why[0] != '\0' ? why : "it cannot be told to the log");
+    }
+}
+
+static void take_command(struct daemon *d, struct unix_client *c, const struct request *r)
+{
+    struct waiter *w = free_waiter(d);
+    if (w == NULL) {
+        send_error(c, ERR_BUSY, "too many requests wait for the log");
+        return;
+    }
+    *w = (struct waiter){.client = c,
+                         .daemon = d,
+                         .request = *r,
+                         .operators = d->settings.operators,
+                         .operator_groups = d->settings.operator_groups,
+                         .until = mono_add(mono_now(), ANSWER_US)};
+    w->work.data = w;
+    w->looking = unix_client_peer(c, &w->peer) == OK &&
+                 uv_queue_work(&d->loop, &w->work, look_up, on_looked_up) == 0;
+    if (!w->looking) {
+        w->client = NULL;
+        send_error(c, ERR_IO, "who asks cannot be found out");
+    }
 }
 
 static void send_status(struct daemon *d, struct unix_client *c)
@@ -171,7 +212,7 @@ void control_socket_reply(struct daemon *d, const struct request_id *id, int sta
 {
     for (size_t i = 0; i < CONTROL_MAX_CLIENTS; i++) {
         struct waiter *w = &d->waiters[i];
-        if (w->client != NULL && memcmp(&w->command.request, id, sizeof *id) == 0) {
+        if (w->client != NULL && w->waiting && memcmp(&w->command.request, id, sizeof *id) == 0) {
             struct unix_client *c = w->client;
             char why[WHY_SIZE];
             w->client = NULL;
@@ -199,9 +240,33 @@ void control_socket_expire(struct daemon *d, struct mono now)
     }
 }
 
+/* The group whose members may look, by its name or number. */
+static int find_group(const char *name, gid_t *ret_gid)
+{
+    char *end;
+    if (name[0] == '\0') {
+        *ret_gid = (gid_t)-1;
+        return OK;
+    }
+    const struct group *found = getgrnam(name);
+    unsigned long number = strtoul(name, &end, 10);
+    if (found == NULL && (*end != '\0' || number >= UINT32_MAX)) {
+        return ERR_NOT_FOUND;
+    }
+    *ret_gid = found != NULL ? found->gr_gid : (gid_t)number;
+    return OK;
+}
+
 int control_socket_open(struct daemon *d)
 {
+    gid_t group;
+    int status = find_group(d->settings.control_group, &group);
+    if (status != OK) {
+        return status;
+    }
     struct unix_server_config config = {.path = d->settings.control_socket,
+                                        .group_connects = true,
+                                        .group = group,
                                         .max_clients = CONTROL_MAX_CLIENTS,
                                         .max_input = CONTROL_MAX_INPUT,
                                         .max_output = CONTROL_MAX_OUTPUT,

@@ -7,6 +7,7 @@
 #include "core/replica.h"
 #include "daemon/actuators.h"
 #include "daemon/keyring.h"
+#include "daemon/request.h"
 #include "daemon/store.h"
 #include "daemon/unix_server.h"
 #include "log/bus.h"
@@ -48,11 +49,23 @@ struct heard {
     bool unsaved;
 };
 
-/* An operator's request that was stepped and waits for its record to be folded. */
+/* A person's command on its way: who gives it is looked up, then it waits for its record to be
+ * folded. */
 struct waiter {
-    struct unix_client *client; /* NULL: free */
-    struct operator_record command;
+    struct unix_client *client; /* NULL: nobody waits */
+    struct daemon *daemon;
+    struct request request;
     struct mono until;
+    /* While `looking` the work is another thread's, and reads the settings through these. */
+    bool looking;
+    uv_work_t work;
+    const char *operators, *operator_groups;
+    struct peer peer;
+    bool is_operator;
+    char identity[RECORD_TEXT_SIZE];
+    /* Stepped; its changes are not kept. */
+    bool waiting;
+    struct operator_record command;
 };
 
 struct daemon {

@@ -20,7 +20,7 @@ struct unix_client {
     struct unix_server *server;
     bool used; /* from its acceptance until the loop has closed it */
     bool closing;
-    uid_t uid;
+    bool guest;     /* of another user */
     uint8_t *input; /* max_input bytes */
     size_t len;
     void *state;
@@ -124,17 +124,31 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     deliver(c);
 }
 
-static bool peer_allowed(const uv_pipe_t *pipe, uid_t *ret_uid)
+int unix_client_peer(const struct unix_client *c, struct peer *ret_peer)
 {
-    struct ucred peer;
-    socklen_t size = sizeof peer;
     uv_os_fd_t fd;
-    if (uv_fileno((const uv_handle_t *)pipe, &fd) != 0 ||
-        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+    return uv_fileno((const uv_handle_t *)&c->pipe, &fd) == 0 ? peer_of(fd, ret_peer) : ERR_IO;
+}
+
+static uint32_t guests(const struct unix_server *s)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i <= s->config.max_clients; i++) {
+        n += s->clients[i].used && !s->clients[i].closing && s->clients[i].guest ? 1 : 0;
+    }
+    return n;
+}
+
+/* Whom the socket's mode lets connect may stay, but guests leave places for the daemon's user. */
+static bool peer_allowed(struct unix_client *c)
+{
+    struct peer peer;
+    if (unix_client_peer(c, &peer) != OK) {
         return false;
     }
-    *ret_uid = peer.uid;
-    return peer.uid == geteuid() || peer.uid == 0;
+    c->guest = peer.uid != geteuid() && peer.uid != 0;
+    return !c->guest || (c->server->config.group_connects &&
+                         guests(c->server) <= c->server->config.max_clients / 2);
 }
 
 /* An unused place, made ready; NULL when there is none. */
@@ -164,7 +178,7 @@ static void accept_one(struct unix_server *s)
     }
     s->open++;
     if (uv_accept((uv_stream_t *)&s->listener, (uv_stream_t *)&c->pipe) != 0 ||
-        s->open > s->config.max_clients || !peer_allowed(&c->pipe, &c->uid)) {
+        s->open > s->config.max_clients || !peer_allowed(c)) {
         s->stats.refused++;
         c->closing = true;
         s->open--;
@@ -225,9 +239,10 @@ static int clear_path(const struct sockaddr_un *address)
     return unlink(address->sun_path) == 0 ? OK : from_errno(errno);
 }
 
-/* A listening socket of mode 0600 from its first moment on. */
-static int make_socket(const char *path, int *ret_fd)
+/* A listening socket, of mode 0600 from its first moment on, and then open to its group. */
+static int make_socket(const struct unix_server_config *config, int *ret_fd)
 {
+    const char *path = config->path;
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof address.sun_path) {
         return ERR_TOO_LARGE;
@@ -245,6 +260,12 @@ static int make_socket(const char *path, int *ret_fd)
     int rc = bind(fd, (const struct sockaddr *)&address, sizeof address);
     int e = errno;
     umask(before);
+    if (rc == 0 && config->group_connects &&
+        ((config->group != (gid_t)-1 && chown(path, (uid_t)-1, config->group) != 0) ||
+         chmod(path, 0660) != 0)) {
+        e = errno;
+        rc = -1;
+    }
     if (rc != 0) {
         close(fd);
         return from_errno(e);
@@ -288,7 +309,7 @@ int unix_server_new(uv_loop_t *loop, const struct unix_server_config *config,
         return ERR_MEMORY;
     }
     int fd = -1;
-    int status = make_socket(s->path, &fd);
+    int status = make_socket(&s->config, &fd);
     if (status != OK) {
         free_all(s);
         return status;
@@ -366,11 +387,6 @@ void unix_client_send(struct unix_client *c, const void *data, size_t size)
         free(send);
         unix_client_close(c);
     }
-}
-
-uid_t unix_client_uid(const struct unix_client *c)
-{
-    return c->uid;
 }
 
 void unix_client_set(struct unix_client *c, void *state)

@@ -1,10 +1,11 @@
-/* unix_server.h: a unix stream socket of this host: few clients, bounded buffers, same user only.
- */
+/* unix_server.h: a unix stream socket of this host: few clients, bounded buffers, for the daemon's
+ * own user and root, or for a group as well. */
 #ifndef SPILLWAY_DAEMON_UNIX_SERVER_H
 #define SPILLWAY_DAEMON_UNIX_SERVER_H
 
-#include "base/error.h"
+#include "daemon/roles.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -16,8 +17,10 @@ struct unix_client;
 enum { UNIX_CLOSE = -1 };
 
 struct unix_server_config {
-    const char *path;     /* mode 0600; a socket that nobody serves any more is replaced */
-    uint32_t max_clients; /* one more is closed at once */
+    const char *path;     /* a socket that nobody serves any more is replaced */
+    bool group_connects;  /* mode 0660, else 0600 */
+    gid_t group;          /* of the socket, (gid_t)-1: the daemon's own */
+    uint32_t max_clients; /* one more is closed at once; of other users half as many */
     size_t max_input;     /* bytes of one client that wait to be understood; more closes it */
     size_t max_output;    /* bytes of one client that wait to be sent; more closes it */
     void *user;
@@ -48,7 +51,8 @@ const struct unix_server_stats *unix_server_stats(const struct unix_server *s);
 /* Sends a copy. A client that does not read enough is closed. */
 void unix_client_send(struct unix_client *c, const void *data, size_t size);
 void unix_client_close(struct unix_client *c);
-uid_t unix_client_uid(const struct unix_client *c);
+/* Who it is, by the kernel's word; ERR_IO. */
+int unix_client_peer(const struct unix_client *c, struct peer *ret_peer) MUST_CHECK;
 /* The user of the library hangs its own state on a client; it starts as NULL. */
 void unix_client_set(struct unix_client *c, void *state);
 void *unix_client_get(const struct unix_client *c);

@@ -19,6 +19,8 @@ enum {
     SETTINGS_MAX_BYTES = 64 * 1024,
     SETTINGS_MAX_BROKERS = 16,
     SETTINGS_BROKER_SIZE = 256, /* "host:port" or "[v6]:port" */
+    SETTINGS_MAX_NAMES = 32,
+    SETTINGS_NAMES_SIZE = SETTINGS_MAX_NAMES * FLEET_NAME_SIZE,
     SETTINGS_BROKERS_SIZE = SETTINGS_MAX_BROKERS * SETTINGS_BROKER_SIZE,
 };
 
@@ -34,6 +36,9 @@ struct spillwayd_settings {
     uint64_t journal_map_bytes;          /* journal_map_size: 64MiB to 1TiB; 1GiB */
     char keys_dir[SETTINGS_PATH_SIZE];   /* /etc/spillway/keys */
     char control_socket[SETTINGS_SOCKET_SIZE]; /* for the CLI; /run/spillway/control.sock */
+    char control_group[FLEET_NAME_SIZE]; /* whose members may look; "": the daemon's own group */
+    char operators[SETTINGS_NAMES_SIZE]; /* who may give commands beside its own user and root */
+    char operator_groups[SETTINGS_NAMES_SIZE]; /* both joined by commas; names or numbers */
     char probe_socket[SETTINGS_SOCKET_SIZE];   /* for spillway-probe; /run/spillway/probe.sock */
     char route_helper_socket[SETTINGS_SOCKET_SIZE]; /* "" (key absent): routes are not acted on here
                                                      */

@@ -198,9 +198,9 @@ static void write_settings(const struct stage *s, int daemon)
     fprintf(f,
             "idc: %s\nbrokers: [\"%s\"]\ndevelopment_broker: true\nkeys_dir: %s\n"
             "journal: %s/%s-journal\ncontrol_socket: %s/%s-control\nprobe_socket: %s/%s-probe\n"
-            "feature_file: %s/%s-features.json\n",
+            "feature_file: %s/%s-features.json\n%s",
             idcs[daemon], s->brokers, s->dir, s->dir, idcs[daemon], s->dir, idcs[daemon], s->dir,
-            idcs[daemon], s->dir, idcs[daemon]);
+            idcs[daemon], s->dir, idcs[daemon], s->settings);
     ck_assert_int_eq(fclose(f), 0);
 }
 

@@ -16,6 +16,7 @@ struct stage {
     pid_t daemons[STAGE_DAEMONS]; /* 0: not running */
     struct fleet *fleet;          /* runbooks/fleets/three-idc.yaml */
     void *memory;
+    char settings[256]; /* more lines of the daemons' settings */
 };
 
 void stage_open(struct stage *s);
