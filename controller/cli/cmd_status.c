@@ -24,6 +24,15 @@ int status_last_change(const struct host *h, struct host_record *r)
     return status;
 }
 
+static bool any_open(const struct control *c, enum incident_kind kind)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < c->incident_count; i++) {
+        any = any || c->incidents[i].kind == kind;
+    }
+    return any;
+}
+
 const char *status_unsafe(const struct control *c)
 {
     const struct fleet *f = c->fleet;
@@ -37,6 +46,12 @@ const char *status_unsafe(const struct control *c)
                 return "an answer that users ask for is empty";
             }
         }
+    }
+    if (any_open(c, INCIDENT_HELD)) {
+        return "a person's break-glass hold stands: nothing is written there, not even a rescue";
+    }
+    if (any_open(c, INCIDENT_SPLIT_FENCE)) {
+        return "another log writes where this one does: nothing is written there";
     }
     return NULL;
 }

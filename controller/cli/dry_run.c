@@ -71,7 +71,9 @@ static int read_command(const struct cli *c, struct trial *t)
     case OPERATOR_UNDO: o->argument = number_of(c->args[0]); return read_undo(t);
     case OPERATOR_FREEZE:
     case OPERATOR_DRILL:
-    case OPERATOR_ABORT: return OK;
+    case OPERATOR_ABORT:
+    case OPERATOR_HOLD:
+    case OPERATOR_UNHOLD: return OK;
     }
     return ERR_INVALID;
 }

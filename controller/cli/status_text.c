@@ -170,6 +170,16 @@ static void print_trouble(const struct cli *c, const json_t *a)
             (long long)(age % US_PER_SEC / (100 * US_PER_MS)), (long long)tried,
             text != NULL ? text : "?", detail != NULL ? ": " : "", detail != NULL ? detail : "",
             p.off);
+    const json_t *hold = json_object_get(a, "hold");
+    const char *who = json_string_value(json_object_get(hold, "who"));
+    const char *reason = json_string_value(json_object_get(hold, "why"));
+    if (who != NULL && reason != NULL) {
+        const json_int_t id = json_integer_value(json_object_get(hold, "id"));
+        fprintf(
+            c->out,
+            "      %sHELD by %s: %s%s\n      spillway emergency release %lld --reason \"...\"\n",
+            p.bad, who, reason, p.off, (long long)id);
+    }
 }
 
 static void print_actuators(const struct cli *c, const struct host *h, const json_t *live)

@@ -1,4 +1,5 @@
-/* waits.c: what waits for a person: approvals, and stateful services whose place is dead. */
+/* waits.c: what waits for a person: approvals, stateful services whose place is dead, and places
+ * that are held. */
 #include "cli/plan_text.h"
 #include "cli/status.h"
 #include "core/explain.h"
@@ -44,7 +45,8 @@ static bool concerns(const struct control *c, const struct incident *i, uint16_t
     case SUBJECT_FEATURES:
     case SUBJECT_CARRIER_AT:
     case SUBJECT_PATH:
-    case SUBJECT_BACKBONE: return false;
+    case SUBJECT_BACKBONE:
+    case SUBJECT_TARGET: return false;
     }
     return false;
 }
@@ -69,6 +71,26 @@ static void add_stateful(const struct control *c, const struct incident *i, stru
     }
 }
 
+/* A place where nothing is written until a person has looked. */
+static void add_place(const struct control *c, const struct incident *i, struct waits *w)
+{
+    struct wait *item = add(w);
+    if (item == NULL) {
+        return;
+    }
+    char subject[128];
+    const bool held = i->kind == INCIDENT_HELD;
+    struct text t = text_over(subject, sizeof subject);
+    explain_subject(c->fleet, &i->subject, &t);
+    *item = (struct wait){.incident = i->id, .service = FLEET_NONE};
+    snprintf(item->text, sizeof item->text, "%s: %s", subject,
+             held ? "HELD by a person; Spillway writes nothing there until the hold is released"
+                  : "another log wrote there at the same generation; Spillway writes nothing "
+                    "there");
+    snprintf(item->command, sizeof item->command, "%s",
+             held ? "spillway emergency list; spillway emergency release ID --reason \"...\"" : "");
+}
+
 void waits_find(const struct control *c, struct waits *ret)
 {
     ret->count = 0;
@@ -78,6 +100,9 @@ void waits_find(const struct control *c, struct waits *ret)
             (incident->state == INCIDENT_MITIGATED || incident->state == INCIDENT_RECOVERING ||
              incident->state == INCIDENT_CONFIRMED)) {
             add_approval(c, incident, ret);
+        }
+        if (incident->kind == INCIDENT_HELD || incident->kind == INCIDENT_SPLIT_FENCE) {
+            add_place(c, incident, ret);
         }
         add_stateful(c, incident, ret);
     }

@@ -46,6 +46,7 @@ static const struct verdict *seen(const struct control *c, const struct diagnosi
     case SUBJECT_BACKBONE: return within(d->backbones, s->a, idcs);
     case SUBJECT_REGION:
     case SUBJECT_ENTRANCE:
+    case SUBJECT_TARGET:
     case SUBJECT_FEATURES: return NULL;
     }
     return NULL;
@@ -66,6 +67,8 @@ static bool moves_plans(const struct incident *n)
     case INCIDENT_GRAY_FAILURE: moves = n->subject.kind != SUBJECT_LINK; break;
     case INCIDENT_REGION_DISASTER:
     case INCIDENT_OVERLOAD:
+    case INCIDENT_HELD:
+    case INCIDENT_SPLIT_FENCE:
     case INCIDENT_BLIND_OBSERVER: break;
     }
     return moves && n->state != INCIDENT_SUSPECTED;

@@ -117,12 +117,28 @@ const char *rule_text(enum rule r)
         return "dark over this carrier to enough observers whose references over it are good, "
                "while other entrances of its IDC are seen over it";
     case RULE_CONDUIT_CUT: return "all links of the conduit are down";
+    case RULE_OVER_CAPACITY: return "the plan asks more of it than it has";
+    case RULE_SATURATED: return "it says itself that it is full, though the plan fits";
+    case RULE_ERRORS: return "its checks are good, and it says itself that it fails its requests";
+    case RULE_FENCE_SAYS: return "what stands there itself, as the actuator found it";
     case RULE_REGION_DOWN: return "all IDCs that serve from the region are down";
     case RULE_OFF_BACKBONE:
         return "all its links to living IDCs are down, and its entrances are seen good from "
                "outside";
     }
     return "an unknown rule";
+}
+
+/* Where a plan is written. */
+static void put_place(const struct fleet *f, const struct subject *s, struct text *t)
+{
+    if (s->a == ACTUATOR_DNS) {
+        text_put(t, "DNS server ");
+        text_put(t, s->b < f->dns_server_count ? f->dns_servers[s->b].name : "?");
+        return;
+    }
+    text_put(t, s->a == ACTUATOR_ROUTES ? "routes at " : "features at ");
+    put_idc(f, s->b, t);
 }
 
 void explain_subject(const struct fleet *f, const struct subject *s, struct text *t)
@@ -185,6 +201,7 @@ void explain_subject(const struct fleet *f, const struct subject *s, struct text
         text_put(t, "the backbone at ");
         put_idc(f, s->a, t);
         return;
+    case SUBJECT_TARGET: put_place(f, s, t); return;
     }
     text_put(t, "the fleet");
 }
@@ -251,7 +268,13 @@ void explain_incident(const struct fleet *f, const struct incident *i, struct te
     if (i->state == INCIDENT_CLOSED) {
         return;
     }
-    if (i->needs_approval && !i->approved) {
+    if (i->kind == INCIDENT_HELD) {
+        text_put(t, "; a person's hold stands there, and nothing is written, not even a rescue: "
+                    "spillway emergency list says whose, spillway emergency release ID ends it");
+    } else if (i->kind == INCIDENT_SPLIT_FENCE) {
+        text_put(t, "; another log wrote there at the same generation, and nothing is written: two "
+                    "logs are alive, or a hand wrote the fence");
+    } else if (i->needs_approval && !i->approved) {
         text_put(t, "; its way back waits for a person: spillway approve ");
         text_put_int(t, i->id);
         text_put(t, " --reason TEXT");

@@ -146,6 +146,8 @@ static void put_operator(const struct fleet *f, const struct operator_record *o,
     case OPERATOR_UNDO: put_numbered(t, " undoes decision ", o->argument); break;
     case OPERATOR_DRILL: put_drill(f, o, t); break;
     case OPERATOR_ABORT: put_numbered(t, " aborts drill ", o->argument); break;
+    case OPERATOR_HOLD: put_numbered(t, " placed break-glass hold ", o->argument); break;
+    case OPERATOR_UNHOLD: put_numbered(t, " releases break-glass hold ", o->argument); break;
     }
     if (o->ttl_us > 0) {
         text_put(t, " for ");

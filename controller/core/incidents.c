@@ -83,7 +83,9 @@ static bool is_drain(const struct incident *i)
     case INCIDENT_CONDUIT_CUT:
     case INCIDENT_REGION_DISASTER:
     case INCIDENT_OVERLOAD:
-    case INCIDENT_BLIND_OBSERVER: return false;
+    case INCIDENT_BLIND_OBSERVER:
+    case INCIDENT_HELD:
+    case INCIDENT_SPLIT_FENCE: return false;
     }
     return false;
 }
@@ -114,7 +116,8 @@ bool case_covers(const struct outlook *o, const struct incident *i, uint16_t ent
     case SUBJECT_REGION:
     case SUBJECT_ENTRANCE:
     case SUBJECT_FEATURES:
-    case SUBJECT_BACKBONE: return false;
+    case SUBJECT_BACKBONE:
+    case SUBJECT_TARGET: return false;
     }
     return false;
 }

@@ -23,6 +23,7 @@ bool carrier_outage_holds(const struct casebook *cases, uint16_t carrier, uint16
 bool region_mitigated(const struct casebook *cases, const struct outlook *o, uint16_t region);
 
 void observe_carriers(struct casebook *cases, const struct outlook *o);
+void observe_targets(struct casebook *cases, const struct outlook *o);
 void observe_links(struct casebook *cases, const struct outlook *o);
 
 #endif

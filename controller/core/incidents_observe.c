@@ -143,4 +143,5 @@ void cases_observe(struct casebook *cases, const struct outlook *o)
     for (uint16_t r = 0; r < o->f->region_count; r++) {
         observe_region(cases, o, r);
     }
+    observe_targets(cases, o);
 }

@@ -163,7 +163,9 @@ int command_prepare(struct daemon *d, const struct request *r, struct operator_r
     case OPERATOR_RELEASE:
     case OPERATOR_SKIP:
     case OPERATOR_FREEZE:
-    case OPERATOR_ABORT: break;
+    case OPERATOR_ABORT:
+    case OPERATOR_HOLD:
+    case OPERATOR_UNHOLD: break;
     }
     if (status == OK) {
         *ret_command = o;
@@ -250,6 +252,8 @@ static void put_not_found(const struct fleet *f, const struct operator_record *o
     case OPERATOR_UNDO:
     case OPERATOR_DRILL:
     case OPERATOR_ABORT:
+    case OPERATOR_HOLD:
+    case OPERATOR_UNHOLD:
     case OPERATOR_DRAIN:
     case OPERATOR_PIN:
     case OPERATOR_FREEZE: text_put(t, "there is no such thing"); return;

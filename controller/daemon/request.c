@@ -57,6 +57,8 @@ static const struct form {
     {"undo", OPERATOR_UNDO, "decision", TAKES_TTL},
     {"drill", OPERATOR_DRILL, NULL, TAKES_SUBJECT | TAKES_DRILL},
     {"abort", OPERATOR_ABORT, "run", 0},
+    {"emergency-hold", OPERATOR_HOLD, "hold", 0},
+    {"emergency-release", OPERATOR_UNHOLD, "hold", 0},
     {"drain", OPERATOR_DRAIN, NULL, TAKES_SUBJECT | TAKES_TTL},
     {"undrain", OPERATOR_UNDRAIN, NULL, TAKES_SUBJECT},
     {"demote", OPERATOR_DEMOTE, NULL, TAKES_FEATURES | TAKES_TIER | TAKES_TTL},

@@ -74,6 +74,8 @@ enum fold_void fold_command(struct control *c, const struct operator_record *o, 
     case OPERATOR_UNDO: return before ? order_give(c, ORDER_UNDO, o, offset) : FOLD_REQUEST_REFUSED;
     case OPERATOR_DRILL: return drill_ask(c, o, offset);
     case OPERATOR_ABORT: return drill_abort(c, o->argument);
+    case OPERATOR_HOLD:
+    case OPERATOR_UNHOLD: return FOLD_ACCEPTED; /* what counts is what stands at the place */
     case OPERATOR_DRAIN:
     case OPERATOR_DEMOTE:
     case OPERATOR_PIN:

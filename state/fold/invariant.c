@@ -128,6 +128,8 @@ static bool kind_is_about(enum incident_kind kind, enum subject_kind s)
     case INCIDENT_GRAY_FAILURE:
         return s == SUBJECT_SERVICE || s == SUBJECT_PATH || s == SUBJECT_LINK;
     case INCIDENT_BLIND_OBSERVER: return s == SUBJECT_OBSERVER;
+    case INCIDENT_HELD:
+    case INCIDENT_SPLIT_FENCE: return s == SUBJECT_TARGET;
     }
     return false;
 }
@@ -136,7 +138,7 @@ bool incident_fits(const struct fleet *f, const struct incident *n)
 {
     const struct subject *s = &n->subject;
     return s->kind != 0 && kind_is_about(n->kind, s->kind) && subject_exists(f, s) &&
-           s->b < f->idc_count;
+           (s->b < f->idc_count || s->kind == SUBJECT_TARGET);
 }
 
 static const char *incidents_broken(const struct control *c)

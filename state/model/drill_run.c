@@ -103,6 +103,7 @@ bool drill_owns(const struct fleet *f, const struct drill_run *r, const struct i
     case SUBJECT_BACKBONE: return touches(f, r, s->a);
     case SUBJECT_ENTRANCE:
     case SUBJECT_REGION:
+    case SUBJECT_TARGET:
     case SUBJECT_FEATURES: return false;
     }
     return false;

@@ -27,7 +27,9 @@ enum order_kind order_of_command(enum operator_command c)
     case OPERATOR_UNDRAIN:
     case OPERATOR_PROMOTE:
     case OPERATOR_DRILL:
-    case OPERATOR_ABORT: break;
+    case OPERATOR_ABORT:
+    case OPERATOR_HOLD:
+    case OPERATOR_UNHOLD: break;
     }
     return 0;
 }
@@ -47,6 +49,10 @@ bool subject_exists(const struct fleet *f, const struct subject *s)
     case SUBJECT_FEATURES: return s->a < f->region_count && s->b < f->service_count;
     case SUBJECT_CARRIER_AT: return s->a < f->carrier_count && s->b < f->idc_count;
     case SUBJECT_PATH: return s->a < f->entrance_count && s->b < f->carrier_count;
+    case SUBJECT_TARGET:
+        return s->a == ACTUATOR_DNS
+                   ? s->b < f->dns_server_count
+                   : (s->a == ACTUATOR_ROUTES || s->a == ACTUATOR_FEATURES) && s->b < f->idc_count;
     }
     return (unsigned)s->kind == 0;
 }
@@ -100,7 +106,8 @@ bool subject_covers(const struct fleet *f, const struct subject *s, uint16_t ent
     case SUBJECT_OBSERVER:
     case SUBJECT_FEATURES:
     case SUBJECT_PATH:
-    case SUBJECT_BACKBONE: return false;
+    case SUBJECT_BACKBONE:
+    case SUBJECT_TARGET: return false;
     }
     return false;
 }

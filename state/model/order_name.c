@@ -132,6 +132,7 @@ void order_subject_put(const struct fleet *f, const struct subject *s, struct te
     case SUBJECT_CARRIER:
     case SUBJECT_OBSERVER:
     case SUBJECT_PATH:
-    case SUBJECT_BACKBONE: break;
+    case SUBJECT_BACKBONE:
+    case SUBJECT_TARGET: break;
     }
 }

@@ -80,6 +80,8 @@ const char *operator_command_name(enum operator_command c)
     case OPERATOR_UNDO: return "undo";
     case OPERATOR_DRILL: return "drill";
     case OPERATOR_ABORT: return "abort";
+    case OPERATOR_HOLD: return "emergency-hold";
+    case OPERATOR_UNHOLD: return "emergency-release";
     }
     return "?";
 }

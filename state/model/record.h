@@ -122,10 +122,12 @@ enum operator_command {
     OPERATOR_PROMOTE,     /* subject of a demotion */
     OPERATOR_PIN,         /* subject: like DRAIN, or region */
     OPERATOR_FREEZE,
-    OPERATOR_UNDO,  /* argument: offset of a decision; changes: its inverse, as far as it stood */
-    OPERATOR_DRILL, /* drill, target */
-    OPERATOR_ABORT, /* argument: run of a drill */
-    OPERATOR_LAST = OPERATOR_ABORT
+    OPERATOR_UNDO,   /* argument: offset of a decision; changes: its inverse, as far as it stood */
+    OPERATOR_DRILL,  /* drill, target */
+    OPERATOR_ABORT,  /* argument: run of a drill */
+    OPERATOR_HOLD,   /* argument: a break-glass hold; for the audit, it changes nothing */
+    OPERATOR_UNHOLD, /* argument: the hold that is released; the same */
+    OPERATOR_LAST = OPERATOR_UNHOLD
 };
 
 struct operator_record {

@@ -44,6 +44,8 @@ const char *incident_kind_name(enum incident_kind k)
     case INCIDENT_OVERLOAD: return "overload";
     case INCIDENT_GRAY_FAILURE: return "gray-failure";
     case INCIDENT_BLIND_OBSERVER: return "blind-observer";
+    case INCIDENT_HELD: return "held";
+    case INCIDENT_SPLIT_FENCE: return "split-fence";
     }
     return "?";
 }
@@ -76,6 +78,7 @@ const char *subject_kind_name(enum subject_kind k)
     case SUBJECT_CARRIER_AT: return "carrier-at";
     case SUBJECT_PATH: return "path";
     case SUBJECT_BACKBONE: return "backbone";
+    case SUBJECT_TARGET: return "target";
     }
     return "?";
 }
@@ -108,7 +111,7 @@ void incident_codec(struct codec *c, struct incident *i)
 {
     uint8_t kind = (uint8_t)i->kind, state = (uint8_t)i->state, rule = (uint8_t)i->rule;
     codec_u32(c, &i->id);
-    enum_codec(c, &kind, INCIDENT_BLIND_OBSERVER);
+    enum_codec(c, &kind, INCIDENT_LAST);
     enum_codec(c, &state, INCIDENT_CLOSED);
     enum_codec(c, &rule, RULE_LAST);
     i->kind = (enum incident_kind)kind;

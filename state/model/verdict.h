@@ -23,7 +23,8 @@ enum subject_kind {
     SUBJECT_CARRIER_AT, /* a: carrier, b: idc: what the carrier reaches there */
     SUBJECT_PATH,       /* a: entrance, b: carrier: the entrance as reached over that carrier */
     SUBJECT_BACKBONE,   /* a: idc: its spans to other IDCs as a whole */
-    SUBJECT_LAST = SUBJECT_BACKBONE
+    SUBJECT_TARGET,     /* a: enum actuator, b: DNS server or idc: where a plan is written */
+    SUBJECT_LAST = SUBJECT_TARGET
 };
 
 struct subject {
@@ -56,11 +57,15 @@ enum rule {
                                       is   seen good over something else */
     RULE_CARRIER_DARK_EVERYWHERE =
         18, /* carrier: min_observers are blind on it alone, nobody sees anything over it */
-    RULE_PATH_DARK = 19,    /* entrance over a carrier: dark, others of its IDC over it are good */
-    RULE_CONDUIT_CUT = 20,  /* conduit: all its links are down */
-    RULE_OFF_BACKBONE = 21, /* backbone of an IDC: all spans down, its entrances seen good */
-    RULE_REGION_DOWN = 22,  /* region: all IDCs that serve from it are down */
-    RULE_LAST = RULE_REGION_DOWN
+    RULE_PATH_DARK = 19,     /* entrance over a carrier: dark, others of its IDC over it are good */
+    RULE_CONDUIT_CUT = 20,   /* conduit: all its links are down */
+    RULE_OFF_BACKBONE = 21,  /* backbone of an IDC: all spans down, its entrances seen good */
+    RULE_REGION_DOWN = 22,   /* region: all IDCs that serve from it are down */
+    RULE_OVER_CAPACITY = 23, /* service: the plan asks more of it than it has */
+    RULE_SATURATED = 24,     /* service: it says that it is full */
+    RULE_ERRORS = 25,        /* service: checks are good, and it fails its requests */
+    RULE_FENCE_SAYS = 26,    /* target: its own fence, as the actuator found it */
+    RULE_LAST = RULE_FENCE_SAYS
 };
 
 struct verdict {
@@ -82,6 +87,9 @@ enum incident_kind {
     INCIDENT_GRAY_FAILURE, /* a service dead inside a healthy IDC, an entrance dark over one of its
                               carriers, a link that loses packets */
     INCIDENT_BLIND_OBSERVER,
+    INCIDENT_HELD,        /* a person's break-glass hold stands at a target: nothing is written */
+    INCIDENT_SPLIT_FENCE, /* another log or plan of the same generation stands at a target */
+    INCIDENT_LAST = INCIDENT_SPLIT_FENCE
 };
 
 enum incident_state {

@@ -53,12 +53,13 @@ static bool field_is_clean(const char *field)
 static bool subject_is_sound(const struct subject *s)
 {
     static const uint16_t most[] = {
-        [SUBJECT_LINK] = FLEET_MAX_LINKS,       [SUBJECT_CONDUIT] = FLEET_MAX_CONDUITS,
-        [SUBJECT_CARRIER] = FLEET_MAX_CARRIERS, [SUBJECT_IDC] = FLEET_MAX_IDCS,
-        [SUBJECT_SERVICE] = FLEET_MAX_SERVICES, [SUBJECT_OBSERVER] = FLEET_MAX_IDCS,
-        [SUBJECT_REGION] = FLEET_MAX_REGIONS,   [SUBJECT_ENTRANCE] = FLEET_MAX_ENTRANCES,
-        [SUBJECT_FEATURES] = FLEET_MAX_REGIONS, [SUBJECT_CARRIER_AT] = FLEET_MAX_CARRIERS,
-        [SUBJECT_PATH] = FLEET_MAX_ENTRANCES,   [SUBJECT_BACKBONE] = FLEET_MAX_IDCS,
+        [SUBJECT_LINK] = FLEET_MAX_LINKS,         [SUBJECT_CONDUIT] = FLEET_MAX_CONDUITS,
+        [SUBJECT_CARRIER] = FLEET_MAX_CARRIERS,   [SUBJECT_IDC] = FLEET_MAX_IDCS,
+        [SUBJECT_SERVICE] = FLEET_MAX_SERVICES,   [SUBJECT_OBSERVER] = FLEET_MAX_IDCS,
+        [SUBJECT_REGION] = FLEET_MAX_REGIONS,     [SUBJECT_ENTRANCE] = FLEET_MAX_ENTRANCES,
+        [SUBJECT_FEATURES] = FLEET_MAX_REGIONS,   [SUBJECT_CARRIER_AT] = FLEET_MAX_CARRIERS,
+        [SUBJECT_PATH] = FLEET_MAX_ENTRANCES,     [SUBJECT_BACKBONE] = FLEET_MAX_IDCS,
+        [SUBJECT_TARGET] = ACTUATOR_FEATURES + 1,
     };
     if ((unsigned)s->kind == 0) {
         return true;
@@ -93,7 +94,7 @@ static int check_decide(const struct decide *d)
     }
     for (uint32_t i = 0; ok && i < d->incident_count; i++) {
         const struct incident *n = &d->incidents[i];
-        ok = n->kind >= INCIDENT_LINK_CUT && n->kind <= INCIDENT_BLIND_OBSERVER &&
+        ok = n->kind >= INCIDENT_LINK_CUT && n->kind <= INCIDENT_LAST &&
              (unsigned)n->state <= INCIDENT_CLOSED && (unsigned)n->rule <= RULE_LAST &&
              n->subject.kind != 0 && subject_is_sound(&n->subject);
     }

@@ -34,6 +34,10 @@ void subject_put(const struct fleet *f, const struct subject *subject, char *roo
     case SUBJECT_PATH:
         (void)snprintf(room, size, "%s@%s", f->entrances[a].name, f->carriers[b].name);
         return;
+    case SUBJECT_TARGET:
+        (void)snprintf(room, size, "%s@%s", actuator_name((enum actuator)a),
+                       a == ACTUATOR_DNS ? f->dns_servers[b].name : f->idcs[b].name);
+        return;
     }
     (void)snprintf(room, size, "nothing");
 }
@@ -62,6 +66,10 @@ static void sizes(const struct fleet *f, enum subject_kind kind, uint16_t *ret_a
     case SUBJECT_FEATURES: *ret_a = f->region_count, *ret_b = f->service_count; return;
     case SUBJECT_CARRIER_AT: *ret_a = f->carrier_count, *ret_b = f->idc_count; return;
     case SUBJECT_PATH: *ret_a = f->entrance_count, *ret_b = f->carrier_count; return;
+    case SUBJECT_TARGET:
+        *ret_a = ACTUATOR_FEATURES + 1;
+        *ret_b = f->dns_server_count < f->idc_count ? f->dns_server_count : f->idc_count;
+        return;
     }
 }
 

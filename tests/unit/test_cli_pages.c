@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ANSWER_SIZE = 256 * 1024, RECORD_ROOM = 64 * 1024, KINDS = INCIDENT_BLIND_OBSERVER };
+enum { ANSWER_SIZE = 256 * 1024, RECORD_ROOM = 64 * 1024, KINDS = INCIDENT_LAST };
 
 static char dir[64], path[96], answer[ANSWER_SIZE];
 
@@ -23,13 +23,14 @@ static uint32_t open_all(struct incident *at)
         [INCIDENT_CARRIER_OUTAGE] = SUBJECT_CARRIER,  [INCIDENT_IDC_OUTAGE] = SUBJECT_IDC,
         [INCIDENT_IDC_ISOLATED] = SUBJECT_IDC,        [INCIDENT_REGION_DISASTER] = SUBJECT_REGION,
         [INCIDENT_OVERLOAD] = SUBJECT_SERVICE,        [INCIDENT_GRAY_FAILURE] = SUBJECT_SERVICE,
-        [INCIDENT_BLIND_OBSERVER] = SUBJECT_OBSERVER,
+        [INCIDENT_BLIND_OBSERVER] = SUBJECT_OBSERVER, [INCIDENT_HELD] = SUBJECT_TARGET,
+        [INCIDENT_SPLIT_FENCE] = SUBJECT_TARGET,
     };
     for (unsigned k = 1; k <= KINDS; k++) {
         at[k - 1] = (struct incident){.id = k,
                                       .kind = (enum incident_kind)k,
                                       .state = INCIDENT_CONFIRMED,
-                                      .subject = {about[k], 0, 0},
+                                      .subject = {about[k], about[k] == SUBJECT_TARGET, 0},
                                       .rule = RULE_QUORUM_DOWN};
     }
     return KINDS;

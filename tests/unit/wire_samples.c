@@ -45,9 +45,10 @@ static struct bytes blob(struct rng *r, struct arena *a)
 
 static struct subject subject(struct rng *r)
 {
-    return (struct subject){.kind = (enum subject_kind)(1 + rng_below(r, SUBJECT_LAST)),
-                            .a = (uint16_t)rng_below(r, FLEET_MAX_CARRIERS),
-                            .b = (uint16_t)rng_below(r, FLEET_MAX_IDCS)};
+    enum subject_kind kind = (enum subject_kind)(1 + rng_below(r, SUBJECT_LAST));
+    uint32_t most = kind == SUBJECT_TARGET ? ACTUATOR_FEATURES + 1 : FLEET_MAX_CARRIERS;
+    uint16_t a = (uint16_t)rng_below(r, most);
+    return (struct subject){.kind = kind, .a = a, .b = (uint16_t)rng_below(r, FLEET_MAX_IDCS)};
 }
 
 static struct answer answer(struct rng *r)
@@ -106,7 +107,7 @@ static void verdict(struct rng *r, struct verdict *v)
 static void incident(struct rng *r, struct incident *n)
 {
     *n = (struct incident){.id = (uint32_t)rng_next(r),
-                           .kind = (enum incident_kind)(1 + rng_below(r, INCIDENT_BLIND_OBSERVER)),
+                           .kind = (enum incident_kind)(1 + rng_below(r, INCIDENT_LAST)),
                            .state = (enum incident_state)rng_below(r, INCIDENT_CLOSED + 1),
                            .subject = subject(r),
                            .rule = (enum rule)rng_below(r, RULE_LAST + 1),
@@ -169,7 +170,7 @@ static void decide(struct rng *r, struct decide *d, struct arena *a)
                                 .done = rng_below(r, 2) == 1,
                                 .cause = (enum drill_cause)rng_below(r, DRILL_CAUSE_INJECTOR + 1),
                                 .incident = (uint32_t)rng_next(r),
-            .core_errors_ppm = (uint32_t)rng_next(r)};
+                                .core_errors_ppm = (uint32_t)rng_next(r)};
     }
 }
 
