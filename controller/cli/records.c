@@ -68,6 +68,8 @@ static void put_decide(json_t *o, const struct decide *d)
                                         "passed", d->guards[i].passed));
     }
     json_object_set_new(o, "guards", guards);
+    json_object_set_new(o, "order", json_integer(d->order));
+    json_object_set_new(o, "concerns", json_integer((json_int_t)d->concerns));
     json_t *incidents = json_array();
     for (uint32_t i = 0; i < d->incident_count; i++) {
         json_array_append_new(incidents, json_integer(d->incidents[i].id));
@@ -93,6 +95,8 @@ json_t *record_json(const struct host *h, const struct host_record *r)
         put_decide(o, &r->record.decide);
     }
     if (r->record.kind == RECORD_OPERATOR) {
+        json_object_set_new(o, "command",
+                            json_string(operator_command_name(r->record.operator.command)));
         json_object_set_new(o, "identity", json_string(r->record.operator.identity));
         json_object_set_new(o, "reason", json_string(r->record.operator.reason));
     }

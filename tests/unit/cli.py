@@ -130,6 +130,30 @@ def status_of(config):
     return json.loads(done.stdout) if done.returncode == 0 else None
 
 
+def with_undo(config, say, served):
+    """The newest promotion taken back, and the undo released again."""
+    def decisions():
+        return [r for r in json.loads(run('history', '--limit', '100', '--json', *config).stdout)['records'] if r['kind'] == 'decide']
+
+    promoted = decisions()[-1]
+    check('the newest decision is a promotion', promoted['purpose'] == 'promote' and promoted['changes'] == 1, promoted)
+    told = run('explain', str(promoted['offset']), *config).stdout
+    check('explain says how to undo', f'spillway undo {promoted["offset"]} --reason' in told, told)
+    foreseen = json.loads(run('undo', str(promoted['offset']), '--dry-run', '--json', *config).stdout)
+    check('the dry run of an undo shows what goes back', len(foreseen['changes']) == 1 and 'demoted' in foreseen['changes'][0], foreseen)
+    done = run('undo', str(promoted['offset']), '--reason', 'a test', '--json', *config)
+    undone = json.loads(done.stdout)
+    check('an undo says how much it keeps and how much was overtaken', done.returncode == 0 and undone['undone'] == 1
+          and undone['overtaken'] == 0, done)
+    reverted = until(60, lambda: (d := decisions()[-1])['purpose'] == 'revert' and d)
+    check('it is a decision of its own', reverted and reverted['order'] == undone['order'] and reverted['concerns'] == promoted['offset'],
+          reverted)
+    check('what was undone is off again', not served())
+    done = say('undo', str(promoted['offset']))
+    check('nothing of it is left to undo', done.returncode == 1 and 'nothing of decision' in done.stderr, done)
+    check('released, the machine decides anew', say('release', str(undone['order'])).returncode == 0 and until(60, served))
+
+
 def with_orders(config):
     """People's standing words: given, shown, refused with a sentence, ended."""
     def say(*args, reason='a test'):
@@ -181,8 +205,9 @@ def with_orders(config):
     check('promote and undrain', say('promote', 'north', 'web').returncode == 0 and say('undrain', 'shenzhen').returncode == 0)
     served = lambda: all(f['served'] for f in json.loads(run('features', '--json', *config).stdout)['features'])
     check('what was demoted comes back tier by tier', until(60, served))
+    with_undo(config, say, served)
     check('orders that have ended are gone or on their way home', all(o['ended'] for o in status_of(config)['orders']))
-    history = run('history', *config).stdout
+    history = run('history', '--limit', '100', *config).stdout
     check('history says who gave which word, and why', all(w in history for w in ('drains IDC shenzhen for 480 min: new switches',
           'freezes the plan', 'ends the demotion of features of web in region north', 'pins service web at beijing')), history)
     done = run('drain', 'beijing', '--reason', 'x', '--control', '/nonexistent.sock', *config)
