@@ -81,13 +81,21 @@ class Spillway:
 
     def cli(self, idc, *args):
         """Runs the `spillway` command on the host of an IDC, as the daemon's user."""
+        return subprocess.run(self.command(idc, *args), capture_output=True, text=True,
+                              env={**os.environ, "NO_COLOR": "1"}, timeout=60)
+
+    def begin(self, idc, *args):
+        """The same, not waited for."""
+        return subprocess.Popen(self.command(idc, *args), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                env={**os.environ, "NO_COLOR": "1"})
+
+    def command(self, idc, *args):
         config = os.path.join(idc_dir(self.processes, idc), "spillwayd.yaml")
         argv = ["setpriv", f"--reuid={UNPRIVILEGED}", f"--regid={UNPRIVILEGED}", "--clear-groups", "--",
                 self.programs["spillway"], *args]
         if args[0] not in ("fleet",):
             argv += ["--config", config]
-        return subprocess.run(enter(self.fleet.idc_netns(idc), argv), capture_output=True, text=True,
-                              env={**os.environ, "NO_COLOR": "1"}, timeout=60)
+        return enter(self.fleet.idc_netns(idc), argv)
 
     def status(self, idc):
         """`spillway status --json`, or None while it gives none."""
