@@ -209,6 +209,31 @@ static void account(struct sim *s, const struct record *r, int64_t offset, enum 
     }
 }
 
+static void trace_decision(struct sim *s, const struct decide *d)
+{
+    uint32_t changes[CHANGE_TIER + 1] = {0};
+    for (uint32_t i = 0; i < d->change_count; i++) {
+        changes[d->changes[i].kind]++;
+    }
+    if (d->change_count > 0) {
+        sim_trace(s, "  generation %llu: %u answers, %u hops, %u releases, %u tiers",
+                  (unsigned long long)d->generation, changes[CHANGE_ANSWER], changes[CHANGE_HOPS],
+                  changes[CHANGE_RELEASED], changes[CHANGE_TIER]);
+    }
+    for (uint32_t i = 0; i < d->incident_count; i++) {
+        const struct incident *n = &d->incidents[i];
+        sim_trace(s, "  incident %u: %s of %s %u %s", n->id, incident_kind_name(n->kind),
+                  subject_kind_name(n->subject.kind), n->subject.a, incident_state_name(n->state));
+    }
+    for (uint32_t i = 0; i < d->guard_count; i++) {
+        const struct guard_result *g = &d->guards[i];
+        if (!g->passed) {
+            sim_trace(s, "  guard %s stops it at %s %u %u", guard_name(g->guard),
+                      subject_kind_name(g->subject.kind), g->subject.a, g->subject.b);
+        }
+    }
+}
+
 void oracle_record(struct sim *s, const struct record *r, int64_t offset)
 {
     enum fold_void why = FOLD_ACCEPTED;
@@ -242,12 +267,7 @@ void oracle_record(struct sim *s, const struct record *r, int64_t offset)
     if (r->kind == RECORD_DECIDE && why == FOLD_ACCEPTED) {
         s->decisions++;
         script_decided(s, &r->decide);
-        for (uint32_t i = 0; i < r->decide.incident_count; i++) {
-            sim_trace(s, "  incident %u: %s of %u %s", r->decide.incidents[i].id,
-                      incident_kind_name(r->decide.incidents[i].kind),
-                      r->decide.incidents[i].subject.a,
-                      incident_state_name(r->decide.incidents[i].state));
-        }
+        trace_decision(s, &r->decide);
         s->rescues += r->decide.purpose == DECIDE_RESCUE ? 1 : 0;
     }
 }

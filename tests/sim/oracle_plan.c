@@ -34,6 +34,24 @@ static bool turned(const struct sim *s, struct drift *d, int way)
     return back;
 }
 
+/* What took its share away comes back with a person's word only: the IDC's outage, a dead service
+ * or pool. A carrier and the backbone come back by themselves. */
+static bool waits_for_word(const struct sim *s, uint16_t idc)
+{
+    bool waits = false;
+    for (uint32_t i = 0; i < s->reference.incident_count; i++) {
+        const struct incident *n = &s->reference.incidents[i];
+        const struct subject *about = &n->subject;
+        uint16_t at = about->kind == SUBJECT_IDC       ? about->a
+                      : about->kind == SUBJECT_SERVICE ? about->b
+                      : about->kind == SUBJECT_PATH    ? s->fleet->entrances[about->a].idc
+                                                       : FLEET_NONE;
+        bool drains = n->kind == INCIDENT_IDC_OUTAGE || n->kind == INCIDENT_GRAY_FAILURE;
+        waits = waits || (at == idc && drains);
+    }
+    return waits && !s->fleet->idcs[idc].auto_restore;
+}
+
 static void check_share(struct sim *s, const struct change *ch, uint16_t idc,
                         const struct generation *g)
 {
@@ -55,7 +73,7 @@ static void check_share(struct sim *s, const struct change *ch, uint16_t idc,
     }
     if (g->purpose == DECIDE_RESCUE && to < from) {
         s->drained[idc] = true;
-        s->waits_word[idc] = !s->fleet->idcs[idc].auto_restore;
+        s->waits_word[idc] = waits_for_word(s, idc);
     } else if (g->purpose == DECIDE_RESTORE && to > from) {
         if (s->waits_word[idc]) {
             sim_fail(s, "law 7: record %lld restores IDC %u without a person's word",
@@ -111,6 +129,15 @@ void oracle_generated(struct sim *s, struct generation *g)
     }
 }
 
+/* The word is about the IDC, its region, or something in it. */
+static bool is_part(const struct sim *s, const struct subject *about, uint16_t idc)
+{
+    return (about->kind == SUBJECT_IDC && about->a == idc) ||
+           (about->kind == SUBJECT_SERVICE && about->b == idc) ||
+           (about->kind == SUBJECT_PATH && s->fleet->entrances[about->a].idc == idc) ||
+           (about->kind == SUBJECT_REGION && s->fleet->idcs[idc].region == about->a);
+}
+
 void oracle_approved(struct sim *s, const struct operator_record *word)
 {
     for (uint32_t i = 0; i < s->reference.incident_count; i++) {
@@ -119,10 +146,8 @@ void oracle_approved(struct sim *s, const struct operator_record *word)
             continue;
         }
         s->changed_us = s->now_us; /* a person's word is news like any other */
-        if (n->subject.kind == SUBJECT_IDC) {
-            s->waits_word[n->subject.a] = false;
-        } else if (n->subject.kind == SUBJECT_SERVICE) {
-            s->waits_word[n->subject.b] = false;
+        for (uint16_t x = 0; x < s->fleet->idc_count; x++) {
+            s->waits_word[x] = s->waits_word[x] && !is_part(s, &n->subject, x);
         }
     }
 }

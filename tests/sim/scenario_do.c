@@ -509,7 +509,6 @@ const struct phrase FAULT_PHRASES[] = {
     {"bus returns to <idc>", .do_it = bus_returns},
     {"bus dies", .do_it = bus_dies},
     {"bus lives", .do_it = bus_lives},
-    {"bus follows the links", .do_it = bus_follows},
     {"dns <server> dies", .do_it = dns_dies},
     {"dns <server> returns", .do_it = dns_returns},
     {"dns <server> takes <time>", .do_it = dns_is_slow},
@@ -562,6 +561,7 @@ static void with_first(struct sim *s, const struct args *a)
 
 const struct phrase SETUP_PHRASES[] = {
     {"<idc> leads first", .do_it = with_first},
+    {"bus follows the links", .do_it = bus_follows},
     {"<n> IDCs may be drained", .do_it = with_budget},
     {"<n> observers agree", .do_it = with_observers},
     {"<idc> comes back by itself", .do_it = with_auto_restore},

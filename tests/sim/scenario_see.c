@@ -168,14 +168,13 @@ static bool was_decided_before(const struct sim *s, const struct args *a)
 /* --- What the leader concludes ------------------------------------------------------------------
  */
 
+/* By the log; FLEET_NONE when that one does not run or does not lead any more. */
 static uint16_t leader_of(const struct sim *s)
 {
-    for (uint16_t i = 0; i < s->fleet->idc_count; i++) {
-        if (node_is_running(s, i) && replica_leads(s->nodes[i].replica)) {
-            return i;
-        }
-    }
-    return FLEET_NONE;
+    uint16_t i = fold_replica(s->fleet, s->reference.leader.replica);
+    bool leads = i != FLEET_NONE && s->reference.epoch > 0 && node_is_running(s, i) &&
+                 !s->nodes[i].bus_away && replica_leads(s->nodes[i].replica);
+    return leads ? i : FLEET_NONE;
 }
 
 static const struct diagnosis *diagnosis_now(const struct sim *s)

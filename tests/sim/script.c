@@ -65,6 +65,18 @@ static bool uplink_works(const struct sim *s, uint16_t idc, uint16_t carrier)
     return !s->script.carrier_out[carrier] && (works || !any);
 }
 
+/* The IDC gets out over the carrier, or, with FLEET_NONE, by its own routes over any. */
+static bool goes_out(const struct sim *s, uint16_t idc, uint16_t carrier)
+{
+    uint32_t here = fleet_carriers_at(s->fleet, idc);
+    bool out = here == 0;
+    for (uint16_t c = 0; c < s->fleet->carrier_count; c++) {
+        bool own = carrier == FLEET_NONE ? (here >> c & 1) != 0 : carrier == c;
+        out = out || (own && uplink_works(s, idc, c));
+    }
+    return out;
+}
+
 static bool isolated(const struct sim *s, uint16_t idc)
 {
     bool any = false, works = false;
@@ -140,10 +152,10 @@ static bool sees_entrance(const struct sim *s, uint16_t o, const struct target *
     }
     bool sees = false;
     for (uint16_t c = 0; c < s->fleet->carrier_count; c++) {
-        bool over = t->carrier == FLEET_NONE ? true : t->carrier == c;
-        sees = sees || (over && uplink_works(s, o, c) && path_works(s, t->a, c));
+        bool over = t->carrier == FLEET_NONE || t->carrier == c;
+        sees = sees || (over && path_works(s, t->a, c));
     }
-    return sees && !p->blind && !(p->misses && idc == p->missed);
+    return sees && goes_out(s, o, t->carrier) && !p->blind && !(p->misses && idc == p->missed);
 }
 
 static bool sees_reference(const struct sim *s, uint16_t o, const struct target *t)
@@ -153,9 +165,9 @@ static bool sees_reference(const struct sim *s, uint16_t o, const struct target 
     for (uint16_t c = 0; c < s->fleet->carrier_count; c++) {
         bool over = t->carrier == FLEET_NONE ? (s->fleet->references[t->a].carriers >> c & 1) != 0
                                              : t->carrier == c;
-        sees = sees || (over && uplink_works(s, o, c));
+        sees = sees || (over && !s->script.carrier_out[c]);
     }
-    return sees && !p->blind && !p->unreferenced;
+    return sees && goes_out(s, o, t->carrier) && !p->blind && !p->unreferenced;
 }
 
 struct observation script_look(struct sim *s, uint16_t o, uint32_t t)
