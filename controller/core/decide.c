@@ -7,6 +7,7 @@
 #include "core/incidents.h"
 #include "core/nexthop.h"
 #include "core/orders.h"
+#include "core/overload.h"
 #include "core/planner.h"
 #include "core/rollout.h"
 #include "fold/fold.h"
@@ -20,7 +21,7 @@ struct work {
     struct planner planner;
     struct plan to; /* the proposal */
     struct arena *arena;
-    bool *overloaded; /* [service * idc_count + idc] */
+    struct overload overload;
     struct guard_log guards;
     enum decide_purpose purpose; /* 0 while nothing is proposed */
     uint32_t order;              /* whose word it follows; 0: nobody's */
@@ -49,7 +50,6 @@ static uint32_t verdict_bound(const struct fleet *f)
 
 size_t decide_arena_size(const struct fleet *f)
 {
-    size_t places = (size_t)f->service_count * f->idc_count;
     size_t result =
         sizeof(struct evidence_ref) * f->idc_count + sizeof(struct verdict) * verdict_bound(f) +
         sizeof(struct guard_result) * RECORD_MAX_GUARDS + sizeof(struct incident) * INCIDENT_MAX +
@@ -57,7 +57,7 @@ size_t decide_arena_size(const struct fleet *f)
     size_t home = 2 * path_count(f) + f->link_count; /* all usable, none dead, none out */
     return outlook_arena_size(f) + 2 * plan_arena_size(f) + 3 * planner_arena_size(f) +
            2 * nexthop_arena_size(f) + drill_headroom_arena_size(f) + demand_arena_size(f) +
-           places + result + home + (size_t)16 * 10;
+           overload_arena_size(f) + result + home + (size_t)16 * 10;
 }
 
 /* The plan with nothing known down, without hops: every entrance may receive. */
@@ -108,12 +108,9 @@ static int begin(struct work *w, const struct control *c, const struct diagnosis
     status =
         status == OK ? planner_new(f, c->demand, w->o.dead, w->o.usable, a, &w->planner) : status;
     status = status == OK ? demand_new(f, a, &w->demand) : status;
-    w->overloaded = ARENA_NEW(a, bool, (size_t)f->service_count * f->idc_count);
+    status = status == OK ? overload_new(f, a, &w->overload) : status;
     w->guards.at = ARENA_NEW(a, struct guard_result, RECORD_MAX_GUARDS);
-    if (status == OK && (w->overloaded == NULL || w->guards.at == NULL)) {
-        status = ERR_FULL;
-    }
-    return status;
+    return status == OK && w->guards.at == NULL ? ERR_FULL : status;
 }
 
 static bool answer_differs(const struct answer *a, const struct answer *b)
@@ -217,10 +214,12 @@ static int propose_rescue(struct work *w)
     return OK;
 }
 
-/* The plan in force asks for more than there is: the capacity guard sheds what has to go. */
+/* A service says that it is full, or the plan in force asks for more than there is: the capacity
+ * guard sheds what has to go. */
 static void propose_shed(struct work *w)
 {
     plan_copy(&w->to, &w->o.c->plan);
+    overload_shed(&w->o, &w->to, &w->next_us);
     w->guards.count = 0;
     guard_check(&w->o, DECIDE_SHED, &w->planner.load, &w->to, &w->guards);
     w->purpose = count_moves(&w->o.c->plan, &w->to) > 0 ? DECIDE_SHED : 0;
@@ -272,6 +271,7 @@ static int make_target(struct work *w, struct planner *p, struct plan *ret_targe
     p->named = w->o.drained;
     orders_target(&w->o, ret_target);
     planner_rescue(p, ret_target);
+    planner_shed(p, ret_target);
     orders_target_end(&w->o, ret_target);
     *ret_way = (struct rollout_way){.target = ret_target, .whole = whole, .load = &p->load};
     return OK;
@@ -342,13 +342,32 @@ static bool death_pending(const struct outlook *o)
     return pending;
 }
 
+/* The demand fell, and a tier may come back where nothing else is on its way home. */
+static bool any_relief(struct work *w)
+{
+    plan_copy(&w->to, &w->o.c->plan);
+    return rollout_promote(&w->o, NULL, rollout_whole(&w->o), &w->planner.load, &w->to);
+}
+
+/* What the way home begins with, or, for relief alone, a tier. */
+static enum rollout next_step(struct work *w, const struct rollout_way *way, bool relief)
+{
+    plan_copy(&w->to, &w->o.c->plan);
+    if (!relief) {
+        return rollout_step(&w->o, way, &w->planner.load, &w->to);
+    }
+    bool any = rollout_promote(&w->o, way->target, way->whole, &w->planner.load, &w->to);
+    return any ? ROLLOUT_PROMOTE : ROLLOUT_WAITS;
+}
+
 static int propose_return(struct work *w)
 {
     struct planner planner;
     struct plan target;
     struct rollout_way way;
     int64_t wait_us = rollout_wait_us(&w->o);
-    if ((!any_recovering(&w->cases) && !orders_due(&w->o)) || death_pending(&w->o)) {
+    bool home = any_recovering(&w->cases) || orders_due(&w->o);
+    if (death_pending(&w->o) || (!home && !any_relief(w))) {
         return OK; /* d->next_us is when a confirmation completes */
     }
     if (wait_us > 0) {
@@ -363,8 +382,7 @@ static int propose_return(struct work *w)
                                                    [ROLLOUT_SHIFT] = DECIDE_SHIFT,
                                                    [ROLLOUT_RESTORE] = DECIDE_RESTORE,
                                                    [ROLLOUT_PROMOTE] = DECIDE_PROMOTE};
-    plan_copy(&w->to, &w->o.c->plan);
-    enum rollout next = rollout_step(&w->o, &way, &w->planner.load, &w->to);
+    enum rollout next = next_step(w, &way, !home);
     switch (next) {
     case ROLLOUT_DONE: close_recovered(w); break;
     case ROLLOUT_WAITS: break; /* a report or a STEP will tell */
@@ -385,11 +403,14 @@ static int propose_return(struct work *w)
     return OK;
 }
 
-/* What core alone overloads is an incident. */
 static void note_overload(struct work *w)
 {
-    guard_overloads(&w->o, &w->to, &w->planner.load, w->overloaded);
-    cases_overload(&w->cases, &w->o, w->overloaded);
+    bool moves = w->purpose != 0;
+    if (!moves) {
+        plan_copy(&w->to, &w->o.c->plan);
+    }
+    overload_look(&w->o, &w->to, &w->planner.load, &w->overload);
+    cases_overload(&w->cases, &w->o, &w->overload, &w->to, moves, &w->planner.load);
 }
 
 static void cite_evidence(const struct control *c, const struct evidence *evidence,

@@ -88,6 +88,7 @@ static int copy_voice(struct forecast *fc, const struct evidence *e, uint16_t o,
     }
     uint32_t n = e->report->count;
     v->report = *e->report;
+    v->report.load_count = 0; /* what is measured now says nothing of then: the demand stands */
     v->age_us = e->age_us;
     v->report.observations = ARENA_NEW(a, struct observation, n);
     v->since_us = ARENA_NEW(a, int64_t, n);

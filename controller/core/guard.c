@@ -343,19 +343,18 @@ void guard_frozen(struct guard_log *log)
     tell(&g, GUARD_FREEZE, false, (struct subject){0});
 }
 
-void guard_overloads(const struct outlook *o, const struct plan *p, struct load *load,
-                     bool *ret_over)
+void guard_overloads(const struct outlook *o, const struct plan *p, bool core_only,
+                     struct load *load, bool *over)
 {
     const struct fleet *f = o->f;
-    memset(ret_over, 0, (size_t)f->service_count * f->idc_count * sizeof *ret_over);
     for (uint16_t s = 0; s < f->service_count; s++) {
         load_compute(f, p, s, load);
         for (uint16_t e = 0; e < f->entrance_count; e++) {
             uint8_t limit = *plan_tier_limit(p, f->idcs[f->entrances[e].idc].region, s);
-            bool core_only = tier_below(&f->services[s], limit) == limit;
-            if (f->entrances[e].service == s && !entrance_out(o, e) && core_only &&
+            bool counts = !core_only || tier_below(&f->services[s], limit) == limit;
+            if (f->entrances[e].service == s && !entrance_out(o, e) && counts &&
                 !load_fits(f, load, e, 0, 0)) {
-                ret_over[(size_t)s * f->idc_count + f->entrances[e].idc] = true;
+                over[(size_t)s * f->idc_count + f->entrances[e].idc] = true;
             }
         }
     }

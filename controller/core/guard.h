@@ -21,8 +21,8 @@ void guard_check(const struct outlook *o, enum decide_purpose purpose, struct lo
                  struct plan *to, struct guard_log *log);
 /* The one result of a plan that a person has frozen. */
 void guard_frozen(struct guard_log *log);
-/* [service * idc_count + idc]: the plan overloads it with core alone. */
-void guard_overloads(const struct outlook *o, const struct plan *p, struct load *load,
-                     bool *ret_over);
+/* Marks in over[service * idc_count + idc] what the plan overloads; core_only: with core alone. */
+void guard_overloads(const struct outlook *o, const struct plan *p, bool core_only,
+                     struct load *load, bool *over);
 
 #endif

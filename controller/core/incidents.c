@@ -271,22 +271,6 @@ void cases_settle(struct casebook *cases, const struct outlook *o)
     }
 }
 
-void cases_overload(struct casebook *cases, const struct outlook *o, const bool *overloaded)
-{
-    for (uint16_t s = 0; s < o->f->service_count; s++) {
-        for (uint16_t x = 0; x < o->f->idc_count; x++) {
-            struct verdict v = {.subject = {SUBJECT_SERVICE, s, x}};
-            bool over = overloaded[(size_t)s * o->f->idc_count + x];
-            if (over && case_find(cases, INCIDENT_OVERLOAD, v.subject) == NULL) {
-                open_case(cases, o, INCIDENT_OVERLOAD, v.subject, INCIDENT_CONFIRMED, v.rule,
-                          false);
-            } else if (!over) {
-                case_clear(cases, o, INCIDENT_OVERLOAD, v.subject, INCIDENT_CONFIRMED);
-            }
-        }
-    }
-}
-
 static bool incident_equal(const struct incident *a, const struct incident *b)
 {
     return a->state == b->state && a->rule == b->rule && a->approved == b->approved &&

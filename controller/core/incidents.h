@@ -23,9 +23,6 @@ void cases_recover(struct casebook *cases, const struct outlook *o);
 /* Confirmed incidents about which the plan has done all it can, and whose actuators said so, are
  * mitigated; recovering links and conduits whose routes are in place close. */
 void cases_settle(struct casebook *cases, const struct outlook *o);
-/* Overload: opens for each place that the plan overloads with core alone, closes where it fits
- * again. */
-void cases_overload(struct casebook *cases, const struct outlook *o, const bool *overloaded);
 /* The incident has taken traffic away by the answers, and is recovering. */
 bool case_recovering(const struct incident *i);
 /* The incident takes the entrance away from the carrier's views. */

@@ -397,3 +397,29 @@ void planner_rescue(struct planner *p, struct plan *plan)
         }
     }
 }
+
+/* An entrance that is over capacity while its region has a tier left to shed, or FLEET_NONE. */
+static uint16_t find_over(struct planner *p, const struct plan *plan, uint16_t s)
+{
+    const struct fleet *f = p->f;
+    load_compute(f, plan, s, &p->load);
+    for (uint16_t e = 0; e < f->entrance_count; e++) {
+        uint8_t limit = *plan_tier_limit(plan, f->idcs[f->entrances[e].idc].region, s);
+        if (f->entrances[e].service == s && !load_fits(f, &p->load, e, 0, 0) &&
+            tier_below(&f->services[s], limit) < limit && !dead_for_all(p, e)) {
+            return e;
+        }
+    }
+    return FLEET_NONE;
+}
+
+void planner_shed(struct planner *p, struct plan *plan)
+{
+    const struct fleet *f = p->f;
+    for (uint16_t s = 0; s < f->service_count; s++) {
+        for (uint16_t e = find_over(p, plan, s); e != FLEET_NONE; e = find_over(p, plan, s)) {
+            uint8_t *limit = plan_tier_limit(plan, f->idcs[f->entrances[e].idc].region, s);
+            *limit = tier_below(&f->services[s], *limit);
+        }
+    }
+}

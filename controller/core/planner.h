@@ -37,6 +37,9 @@ void planner_home(struct planner *p, struct plan *plan);
  * ones move only where `named` says so. */
 void planner_rescue(struct planner *p, struct plan *plan);
 
+/* Sheds tiers, as far as there are, where the plan asks more of an entrance than it has. */
+void planner_shed(struct planner *p, struct plan *plan);
+
 /* First address of the entrance's pool that the answer does not use, or -1. */
 int answer_free_address(const struct fleet *f, const struct answer *a, uint16_t entrance);
 /* True when the entrance is reached over the view's carrier. */

@@ -2,6 +2,8 @@
 #include "core/rollout.h"
 
 #include "base/bug.h"
+#include "core/orders.h"
+#include "core/overload.h"
 
 uint32_t rollout_budget(const struct fleet *f, uint8_t slots)
 {
@@ -164,10 +166,41 @@ static bool fits_with(const struct outlook *o, struct load *load, const struct p
     return fits;
 }
 
-/* Promotes the lowest shed tier, wherever it is the next one and fits. Headroom is kept while
- * something is out; home itself is what the fleet's owner declared to be right. */
-static bool promote(const struct outlook *o, const struct rollout_way *way, struct load *load,
-                    struct plan *to)
+bool rollout_whole(const struct outlook *o)
+{
+    bool any = false;
+    for (size_t n = 0; n < path_count(o->f) && !any; n++) {
+        any = o->out[n];
+    }
+    return !any;
+}
+
+/* Headroom is kept while something is out or more is asked than declared; home itself is what the
+ * fleet's owner declared to be right. */
+bool rollout_fits(const struct outlook *o, const struct plan *p, bool whole, uint16_t region,
+                  uint16_t service, struct load *load)
+{
+    uint32_t keep_ppm = whole && overload_calm(o, service) ? 0 : o->f->policy.headroom_ppm;
+    return fits_with(o, load, p, service, region, keep_ppm);
+}
+
+static bool may_promote(const struct outlook *o, bool whole, struct load *load,
+                        const struct plan *to, uint16_t r, uint16_t s)
+{
+    return BUG(OSCILLATION) || (rollout_fits(o, to, whole, r, s, load) &&
+                                overload_allows(o, r, s, *plan_tier_limit(to, r, s)));
+}
+
+/* The highest tier that may come back. */
+static uint8_t tier_home(const struct outlook *o, const struct plan *target, uint16_t r, uint16_t s)
+{
+    uint8_t top = service_top_tier(&o->f->services[s]), cap = orders_tier_cap(o->c, r, s);
+    return target != NULL ? *plan_tier_limit(target, r, s) : cap < top ? cap : top;
+}
+
+/* Promotes the lowest shed tier, wherever it is the next one and fits. */
+bool rollout_promote(const struct outlook *o, const struct plan *target, bool whole,
+                     struct load *load, struct plan *to)
 {
     bool any = false;
     for (unsigned tier = 1; tier <= FLEET_MAX_TIER && !any; tier++) {
@@ -175,13 +208,12 @@ static bool promote(const struct outlook *o, const struct rollout_way *way, stru
             for (uint16_t s = 0; s < o->f->service_count; s++) {
                 uint8_t *limit = plan_tier_limit(to, r, s);
                 uint8_t before = *limit, next = tier_above(&o->f->services[s], before);
-                bool beyond = next > *plan_tier_limit(way->target, r, s) && !BUG(OSCILLATION);
+                bool beyond = next > tier_home(o, target, r, s) && !BUG(OSCILLATION);
                 if (next == before || next != tier || beyond) {
                     continue;
                 }
                 *limit = next;
-                uint32_t keep_ppm = way->whole ? 0 : o->f->policy.headroom_ppm;
-                if (fits_with(o, load, to, s, r, keep_ppm) || BUG(OSCILLATION)) {
+                if (may_promote(o, whole, load, to, r, s)) {
                     any = true;
                 } else {
                     *limit = before;
@@ -220,5 +252,5 @@ enum rollout rollout_step(const struct outlook *o, const struct rollout_way *way
     if (w.blocked > 0) {
         return ROLLOUT_WAITS;
     }
-    return promote(o, way, load, to) ? ROLLOUT_PROMOTE : ROLLOUT_DONE;
+    return rollout_promote(o, way->target, way->whole, load, to) ? ROLLOUT_PROMOTE : ROLLOUT_DONE;
 }

@@ -28,6 +28,16 @@ int64_t rollout_wait_us(const struct outlook *o);
 /* to: a copy of the plan in force, changed by SHED, RESTORE and PROMOTE. load: scratch. */
 enum rollout rollout_step(const struct outlook *o, const struct rollout_way *way, struct load *load,
                           struct plan *to);
+/* One tier more where the target has it and it fits: the demand fell. target NULL: wherever a tier
+ * is missing, to ask before a target is made. whole: nothing is out. False: none. */
+bool rollout_promote(const struct outlook *o, const struct plan *target, bool whole,
+                     struct load *load, struct plan *to);
+/* Nothing is out. */
+bool rollout_whole(const struct outlook *o);
+/* All usable entrances of the service in the region carry the plan, with what has to be kept free
+ * for a tier to come back. */
+bool rollout_fits(const struct outlook *o, const struct plan *p, bool whole, uint16_t region,
+                  uint16_t service, struct load *load);
 /* Slots of a view's answer that may move in one step. */
 uint32_t rollout_budget(const struct fleet *f, uint8_t slots);
 

@@ -58,8 +58,9 @@ void fold_skip(struct control *c, int64_t offset);
 void control_codec(struct codec *c, struct control *control);
 size_t control_encoded_size(const struct control *c);
 /* SHA-256 of the canonical form, `applied` included, where the fleet stands by its digest, the
- * plan by its fence, the fixed values and the demand by theirs: a heartbeat need not hash megabytes. Nothing
- * local to a replica is covered. scratch must hold control_digest_size() bytes. */
+ * plan by its fence, the fixed values and the demand by theirs: a heartbeat need not hash
+ * megabytes. Nothing local to a replica is covered. scratch must hold control_digest_size() bytes.
+ */
 struct digest control_digest(const struct control *c, void *scratch, size_t scratch_size);
 size_t control_digest_size(const struct control *c);
 /* Checks what must always hold of a control state; NULL, or a static sentence naming what is

@@ -397,6 +397,8 @@ START_TEST(core_that_does_not_fit_is_an_overload)
     }
     ck_assert_int_eq(world_tick(w, 50 * MS), DECIDE_SHED); /* what is there already does not fit */
     ck_assert_uint_eq(limit(w, 0), 0);
+    ck_assert_ptr_nonnull(world_incident(w, INCIDENT_OVERLOAD, 0, SHANGHAI));
+    ck_assert_int_eq(world_tick(w, 50 * MS), DECIDE_NOTE); /* shed: mitigated, as far as it goes */
     kill_beijing(w);
     ck_assert_uint_eq(world_slots(w, entrance(w, "web-beijing")), 0);
     ck_assert_uint_eq(limit(w, 1), 0);

@@ -15,6 +15,9 @@ static void setup(void)
 {
     w = world_of_yaml(FLEETS "/three-idc.yaml");
     w->loads = LOADS_VIEWS;
+    for (uint16_t x = 0; x < w->fleet->idc_count; x++) {
+        w->says[WEB * w->fleet->idc_count + x].saturation_ppm = 500000;
+    }
     (void)world_run(w, 5 * US_PER_SEC, US_PER_SEC / 2, 0);
 }
 
