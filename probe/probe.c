@@ -391,6 +391,9 @@ static void turn_world(struct probe *p, struct mono now)
     }
     now = clock_mono();
     if (now.us >= p->report.due.us) {
+        bool spikes = now.us < p->drill.until.us;
+        p->world->spike = (struct spike){.view = spikes ? p->drill.view : FLEET_NONE,
+                                         .factor_ppm = p->drill.factor_ppm};
         if (!is_muted(p, now))
             reporter_send(p->reporter, p->world, lateness_worst_us(&p->lateness, now), now);
         report_sent(&p->report, now);

@@ -157,4 +157,7 @@ void world_observe(struct world *w, struct mono now)
     for (uint32_t i = w->link_count; i < w->count; i++)
         targets_observe(w->targets, i - w->link_count, now, &w->observed[i]);
     loads_observe(w->loads, now, w->loads_observed, w->load_views);
+    for (uint32_t i = 0; i < loads_count(w->loads); i++)
+        spike_apply(&w->spike, &w->loads_observed[i], &w->load_views[i * w->fleet.view_count],
+                    w->fleet.view_count);
 }

@@ -3,6 +3,7 @@
 #define SPILLWAY_PROBE_WORLD_H
 
 #include "checks/load.h"
+#include "core/spike.h"
 #include "links.h"
 #include "targets.h"
 
@@ -19,6 +20,7 @@ struct world {
     struct links *links;
     struct targets *targets;
     struct loads *loads;
+    struct spike spike; /* of a drill; set before world_observe() */
 };
 
 struct world_config {

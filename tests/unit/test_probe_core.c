@@ -5,6 +5,7 @@
 #include "core/path.h"
 #include "core/reflector.h"
 #include "core/schedule.h"
+#include "core/spike.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -781,6 +782,29 @@ START_TEST(test_reports_are_bounded)
 }
 END_TEST
 
+START_TEST(a_spike_multiplies_one_view_and_invents_nothing)
+{
+    struct load_sample sample = {.valid = true, .requests_mrps = 300000, .errors_mrps = 5};
+    struct load_rate views[3] = {{true, 100000}, {true, 200000}, {false, 0}};
+    spike_apply(&(struct spike){0, 3000000}, &sample, views, 3);
+    ck_assert_uint_eq(views[0].mrps, 300000);
+    ck_assert_uint_eq(views[1].mrps, 200000);
+    ck_assert_uint_eq(sample.requests_mrps, 500000);
+    ck_assert_uint_eq(sample.errors_mrps, 5);
+    spike_apply(&(struct spike){2, 3000000}, &sample, views, 3); /* nothing is known of it */
+    spike_apply(&(struct spike){FLEET_NONE, 3000000}, &sample, views, 3);
+    ck_assert(!views[2].valid && views[2].mrps == 0);
+    ck_assert_uint_eq(sample.requests_mrps, 500000);
+    views[1].mrps = LOAD_MAX_MRPS - 1;
+    spike_apply(&(struct spike){1, UINT32_MAX}, &sample, views, 3);
+    ck_assert_uint_eq(views[1].mrps, LOAD_MAX_MRPS);
+    ck_assert_uint_eq(sample.requests_mrps, LOAD_MAX_MRPS);
+    sample = (struct load_sample){0};
+    spike_apply(&(struct spike){0, 3000000}, &sample, views, 3); /* a service that is silent */
+    ck_assert_uint_eq(sample.requests_mrps, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("probe-core");
@@ -813,6 +837,7 @@ int main(void)
     tcase_add_test(c, test_ticker_never_drifts);
     tcase_add_test(c, test_lateness);
     tcase_add_test(c, test_reports_are_bounded);
+    tcase_add_test(c, a_spike_multiplies_one_view_and_invents_nothing);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
