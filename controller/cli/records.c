@@ -29,12 +29,20 @@ void record_sentence(const struct host *h, const struct host_record *r, char *ro
     explain_line(h->control.fleet, &r->record, r->offset, &t);
 }
 
+/* It notes what services measure and nothing else: so many of them that people would see no other.
+ */
+static bool only_measures(const struct decide *d)
+{
+    return d->purpose == DECIDE_NOTE && d->demand_count > 0 && d->incident_count == 0 &&
+           d->order == 0 && d->drill.state == DRILL_NEVER;
+}
+
 bool record_is_history(const struct host_record *r)
 {
     switch (r->record.kind) {
+    case RECORD_DECIDE: return !only_measures(&r->record.decide);
     case RECORD_GENESIS:
     case RECORD_CLAIM:
-    case RECORD_DECIDE:
     case RECORD_OPERATOR:
     case RECORD_FLEET:
     case RECORD_RULES: return true;

@@ -36,8 +36,16 @@ static uint32_t open_all(struct incident *at)
     return KINDS;
 }
 
-/* A decision that opened them all. */
-static void put_decision(struct journal *j, const struct world *w, struct incident *incidents)
+static void put_record(struct journal *j, const struct record *r, int64_t offset)
+{
+    static uint8_t bytes[RECORD_ROOM];
+    size_t size = 0;
+    ck_assert_int_eq(record_encode(r, bytes, sizeof bytes, &size), OK);
+    journal_put_record(j, offset, FOLD_ACCEPTED, false, bytes, size);
+}
+
+/* A decision that opened them all, and one that only notes a measured demand. */
+static void put_decisions(struct journal *j, const struct world *w, struct incident *incidents)
 {
     struct record r = {.kind = RECORD_DECIDE,
                        .log_id = w->control.log_id,
@@ -49,10 +57,12 @@ static void put_decision(struct journal *j, const struct world *w, struct incide
     r.decide.plan_digest = w->control.plan.fence.digest;
     r.decide.incidents = incidents;
     r.decide.incident_count = KINDS;
-    static uint8_t bytes[RECORD_ROOM];
-    size_t size = 0;
-    ck_assert_int_eq(record_encode(&r, bytes, sizeof bytes, &size), OK);
-    journal_put_record(j, w->control.applied, FOLD_ACCEPTED, false, bytes, size);
+    put_record(j, &r, w->control.applied);
+    struct demand_word word = {0};
+    r.decide.incident_count = 0;
+    r.decide.demands = &word;
+    r.decide.demand_count = 1;
+    put_record(j, &r, w->control.applied + 1);
 }
 
 /* The journal of a host that has seen one disaster of each kind. */
@@ -77,7 +87,7 @@ static void setup(void)
     struct journal_identity identity = {.log_id = k->log_id, .era = k->era};
     snprintf(identity.fleet, sizeof identity.fleet, "%s", w->fleet->name);
     journal_put_identity(j, &identity);
-    put_decision(j, w, k->incidents);
+    put_decisions(j, w, k->incidents);
     journal_put_control(j, k->applied, bytes, size);
     ck_assert_int_eq(journal_commit(j), OK);
     journal_close(j);
@@ -146,6 +156,15 @@ START_TEST(json_has_the_page_as_a_field)
 }
 END_TEST
 
+/* What is measured changes all the time; nobody would find anything else among it. */
+START_TEST(history_is_not_drowned_by_what_is_measured)
+{
+    ck_assert_ptr_nonnull(strstr(ask("journal dump"), "demand measured"));
+    ck_assert_ptr_nonnull(strstr(ask("history"), "link-cut"));
+    ck_assert_ptr_null(strstr(answer, "demand measured"));
+}
+END_TEST
+
 /* The names of the pages are those of the kinds, and each is there. */
 START_TEST(each_page_is_there)
 {
@@ -165,6 +184,7 @@ int main(void)
     tcase_add_test(t, status_names_the_page_of_each_incident);
     tcase_add_test(t, explain_names_the_page_of_its_incident_alone);
     tcase_add_test(t, json_has_the_page_as_a_field);
+    tcase_add_test(t, history_is_not_drowned_by_what_is_measured);
     tcase_add_test(t, each_page_is_there);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
