@@ -3,7 +3,7 @@
 #define SPILLWAY_PROBE_WORLD_H
 
 #include "checks/load.h"
-#include "core/spike.h"
+#include "model/spike.h"
 #include "links.h"
 #include "targets.h"
 

@@ -80,11 +80,11 @@ struct cause {
 
 static int give(struct forecast *fc, struct cause *cause)
 {
-    const struct forecast_fault fault = {cause->drill != NULL ? cause->drill->on : DRILL_ON_IDC,
-                                         cause->target};
     const struct operator_record drain = {.command = OPERATOR_DRAIN,
                                           .subject = {SUBJECT_IDC, cause->target.index, 0}};
     if (cause->drill != NULL && drill_injects(cause->drill)) {
+        const struct forecast_fault fault = {cause->drill->on, cause->target,
+                                             drill_factor_ppm(cause->drill)};
         forecast_strike(fc, &fault);
         return OK;
     }

@@ -3,6 +3,7 @@
 
 #include "core/decide.h"
 #include "fold/fold.h"
+#include "model/spike.h"
 
 #include <string.h>
 
@@ -10,9 +11,11 @@
 
 /* What one observer would say. */
 struct voice {
-    struct report report; /* observations of its own */
-    bool speaks;          /* it had a word when the forecast began */
-    int64_t age_us;       /* then */
+    struct report report;           /* observations and loads of its own */
+    struct load_sample *told_loads; /* what its services told, before any spike */
+    struct load_rate *told_views;
+    bool speaks;       /* it had a word when the forecast began */
+    int64_t age_us;    /* then */
     int64_t *since_us; /* [target] when a state began that the fault made; INT64_MIN: untouched */
     enum health *was;  /* [target] before any fault */
 };
@@ -40,11 +43,13 @@ struct forecast {
 /* --- Making -------------------------------------------------------------------------------------
  */
 
-static size_t voice_size(void)
+static size_t voice_size(const struct fleet *f)
 {
+    size_t rates = (size_t)f->service_count * f->view_count;
     return REPORT_MAX_TARGETS *
                (sizeof(struct observation) + sizeof(int64_t) + sizeof(enum health)) +
-           (size_t)3 * 16;
+           2 * (f->service_count * sizeof(struct load_sample) + rates * sizeof(struct load_rate)) +
+           (size_t)7 * 16;
 }
 
 size_t forecast_arena_size(const struct fleet *f)
@@ -53,7 +58,7 @@ size_t forecast_arena_size(const struct fleet *f)
     /* The canonical form of the state stands in the arena for a moment: it is smaller than it. */
     size_t control = control_arena_size(f) + lists;
     return sizeof(struct forecast) + 2 * control +
-           f->idc_count * (sizeof(struct voice) + sizeof(struct evidence) + voice_size()) +
+           f->idc_count * (sizeof(struct voice) + sizeof(struct evidence) + voice_size(f)) +
            sizeof(struct target) * REPORT_MAX_TARGETS + diagnosis_arena_size(f) +
            decide_arena_size(f) + (size_t)16 * 8;
 }
@@ -76,6 +81,25 @@ static int copy_control(struct forecast *fc, const struct control *c, struct are
     control_codec(&in, &fc->control);
     a->used = front.used;
     return out.status == OK ? codec_finish(&in) : out.status;
+}
+
+/* The loads twice: as they were told, and as they are while a spike lasts. */
+static int copy_loads(struct voice *v, const struct report *r, struct arena *a)
+{
+    size_t rates = (size_t)r->load_count * r->view_count;
+    v->told_loads = ARENA_NEW(a, struct load_sample, r->load_count);
+    v->told_views = ARENA_NEW(a, struct load_rate, rates);
+    v->report.loads = ARENA_NEW(a, struct load_sample, r->load_count);
+    v->report.load_views = ARENA_NEW(a, struct load_rate, rates);
+    if (v->told_loads == NULL || v->told_views == NULL || v->report.loads == NULL ||
+        v->report.load_views == NULL) {
+        return ERR_FULL;
+    }
+    if (r->load_count > 0) {
+        memcpy(v->told_loads, r->loads, r->load_count * sizeof *r->loads);
+        memcpy(v->told_views, r->load_views, rates * sizeof *r->load_views);
+    }
+    return OK;
 }
 
 static int copy_voice(struct forecast *fc, const struct evidence *e, uint16_t o, struct arena *a)
@@ -101,7 +125,7 @@ static int copy_voice(struct forecast *fc, const struct evidence *e, uint16_t o,
         v->since_us[i] = INT64_MIN;
         v->was[i] = v->report.observations[i].health;
     }
-    return OK;
+    return copy_loads(v, e->report, a);
 }
 
 int forecast_new(const struct control *c, const struct evidence *evidence, struct logtime now,
@@ -219,6 +243,20 @@ void forecast_strike(struct forecast *fc, const struct forecast_fault *fault)
     }
 }
 
+/* What its services tell, multiplied while a spike lasts; as fresh as the report. */
+static void tell_loads(const struct forecast *fc, struct voice *v)
+{
+    struct report *r = &v->report;
+    bool spikes = fc->struck && fc->fault.on == DRILL_ON_VIEW;
+    const struct spike spike = {spikes ? fc->fault.target.index : FLEET_NONE, fc->fault.factor_ppm};
+    for (uint32_t i = 0; i < r->load_count; i++) {
+        struct load_rate *views = &r->load_views[i * r->view_count];
+        r->loads[i] = v->told_loads[i];
+        memcpy(views, &v->told_views[i * r->view_count], r->view_count * sizeof *views);
+        spike_apply(&spike, &r->loads[i], views, r->view_count);
+    }
+}
+
 /* Everybody who speaks has just reported; states are as much older as time has passed. */
 static void look(struct forecast *fc, int64_t passed_us)
 {
@@ -229,6 +267,9 @@ static void look(struct forecast *fc, int64_t passed_us)
         e->report = v->speaks ? &v->report : NULL;
         e->conclusive = v->speaks;
         e->age_us = silent ? e->age_us + passed_us : 0;
+        if (v->speaks && !silent) {
+            tell_loads(fc, v);
+        }
         for (uint32_t i = 0; v->speaks && !silent && i < v->report.count; i++) {
             struct observation *at = &v->report.observations[i];
             bool touched = v->since_us[i] != INT64_MIN;
@@ -335,9 +376,10 @@ static void note(struct forecast *fc, const struct decide *d)
 static int obey_drill(struct forecast *fc)
 {
     const struct drill_run *r = &fc->control.drill;
-    const struct forecast_fault fault = {r->drill.on, r->target};
     uint8_t step = (uint8_t)drill_wants(r, fc->now);
     bool strikes = step != DRILL_MAX_STEPS;
+    const struct forecast_fault fault = {r->drill.on, r->target,
+                                         strikes ? r->drill.steps[step].factor_ppm : 0};
     int status = OK;
     if (!drill_under_way(r) && !fc->drilled) {
         return OK;

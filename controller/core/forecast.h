@@ -17,6 +17,7 @@ enum { FORECAST_MAX_STEPS = 64 }; /* kept; more are counted */
 struct forecast_fault {
     enum drill_on on;
     struct drill_target target;
+    uint32_t factor_ppm; /* on a view: what its demand is multiplied by */
 };
 
 /* One decision that would be taken. */

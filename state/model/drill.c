@@ -75,6 +75,15 @@ bool drill_injects(const struct drill *d)
     return injects;
 }
 
+uint32_t drill_factor_ppm(const struct drill *d)
+{
+    uint32_t factor = 0;
+    for (uint16_t i = d->step_count; i-- > 0;) {
+        factor = d->steps[i].action == DRILL_INJECT ? d->steps[i].factor_ppm : factor;
+    }
+    return factor;
+}
+
 /* A drain that no step before this one took back. */
 static bool draining(const struct drill *d, uint32_t step)
 {

@@ -169,6 +169,8 @@ void drill_codec(struct codec *c, struct drill *d);
 const char *drill_broken(const struct drill *d, uint32_t *ret_step);
 /* Some step of it injects a fault; else it drains. */
 bool drill_injects(const struct drill *d);
+/* What its first injection multiplies a view's demand by; 0: it injects nothing of that kind. */
+uint32_t drill_factor_ppm(const struct drill *d);
 /* The last step before `step` that began an injection which no step has ended; DRILL_MAX_STEPS:
  * none. */
 uint32_t drill_injecting(const struct drill *d, uint32_t step);

@@ -71,7 +71,7 @@ START_TEST(an_idc_that_would_die_leaves_the_plan_that_it_leaves_when_it_dies)
     void *memory;
     struct forecast *fc = forecast_of(w, &memory);
     uint16_t idc = (uint16_t)_i;
-    struct forecast_fault fault = {DRILL_ON_IDC, {idc, FLEET_NONE}};
+    struct forecast_fault fault = {DRILL_ON_IDC, {idc, FLEET_NONE}, 0};
     struct digest before = plan_shape_digest(&w->control.plan);
     forecast_strike(fc, &fault);
     ck_assert_int_eq(forecast_run(fc, QUIET_US, LIMIT_US), OK);
@@ -104,7 +104,7 @@ START_TEST(a_cut_fibre_moves_routes_and_nothing_else)
     struct world *w = three();
     void *memory;
     struct forecast *fc = forecast_of(w, &memory);
-    struct forecast_fault fault = {DRILL_ON_LINK, {(uint16_t)_i, FLEET_NONE}};
+    struct forecast_fault fault = {DRILL_ON_LINK, {(uint16_t)_i, FLEET_NONE}, 0};
     forecast_strike(fc, &fault);
     ck_assert_int_eq(forecast_run(fc, QUIET_US, LIMIT_US), OK);
     char said[256];
@@ -126,7 +126,7 @@ START_TEST(nothing_is_shared_with_what_it_was_made_of)
     struct forecast *fc = forecast_of(w, &memory);
     uint8_t room[65536];
     struct digest before = control_digest(&w->control, room, sizeof room);
-    struct forecast_fault fault = {DRILL_ON_IDC, {0, FLEET_NONE}};
+    struct forecast_fault fault = {DRILL_ON_IDC, {0, FLEET_NONE}, 0};
     forecast_strike(fc, &fault);
     ck_assert_int_eq(forecast_run(fc, QUIET_US, LIMIT_US), OK);
     struct digest after = control_digest(&w->control, room, sizeof room);

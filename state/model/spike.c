@@ -1,5 +1,5 @@
-/* spike.c: see spike.h. */
-#include "spike.h"
+/* spike.c: multiplies the load that services told of one view. */
+#include "model/spike.h"
 
 enum { WHOLE_PPM = 1000000 };
 

@@ -1,8 +1,8 @@
 /* spike.h: a traffic spike on purpose: what services tell of one view is multiplied in the report.
  *
  * For drills (ADR 70): the decisions that follow are real, and no user is needed for it. */
-#ifndef SPILLWAY_PROBE_CORE_SPIKE_H
-#define SPILLWAY_PROBE_CORE_SPIKE_H
+#ifndef SPILLWAY_MODEL_SPIKE_H
+#define SPILLWAY_MODEL_SPIKE_H
 
 #include "model/report.h"
 
