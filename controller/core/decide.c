@@ -207,6 +207,7 @@ static int propose_rescue(struct work *w)
     bound_hops(w);
     if (count_moves(from, &w->to) > 0) {
         cases_drained(&w->cases, &w->o, &w->to);
+        guard_full(&w->o, &w->to, w->planner.full, &w->guards);
         w->purpose = DECIDE_RESCUE;
     } else if (count_routes(from, &w->to) > 0) {
         w->purpose = DECIDE_ROUTES;

@@ -141,11 +141,14 @@ static void tell_changes(const struct fleet *f, const struct decide *d, struct t
 }
 
 /* What a guard that did not pass means for its subject. */
-static const char *stopped_text(enum guard g)
+static const char *stopped_text(enum guard g, enum subject_kind about)
 {
     switch (g) {
     case GUARD_NEVER_LAST: return "the answer stays, because the change would have emptied it";
     case GUARD_LAST_IDC:
+        if (about == SUBJECT_CARRIER) {
+            return "its users' answers stay as they are, because nothing is seen over it anywhere";
+        }
         return "its addresses stay in the answers, because nothing else is seen good to take them";
     case GUARD_CORE: return "the tier limit stays, because core is never demoted";
     case GUARD_QUORUM:
@@ -155,7 +158,11 @@ static const char *stopped_text(enum guard g)
         return "not moved: it keeps state, and moving its users could lose data; a person decides: "
                "spillway "
                "drain SERVICE@IDC";
-    case GUARD_CAPACITY: return "over capacity: more features had to go, or the step was dropped";
+    case GUARD_CAPACITY:
+        if (about == SUBJECT_PATH) {
+            return "full: what it could not take went to the next that its users prefer";
+        }
+        return "over capacity: more features had to go, or the step was dropped";
     case GUARD_DRAIN_BUDGET:
         return "not drained: as many IDCs as policy.max_drained_idcs allows are drained already";
     case GUARD_RESTORE:
@@ -174,7 +181,7 @@ void explain_guard(const struct fleet *f, const struct guard_result *g, struct t
 {
     explain_subject(f, &g->subject, t);
     text_put(t, ": ");
-    text_put(t, stopped_text(g->guard));
+    text_put(t, stopped_text(g->guard, g->subject.kind));
     text_put(t, " (guard ");
     text_put(t, guard_name(g->guard));
     text_put(t, ")");

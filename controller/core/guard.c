@@ -293,6 +293,38 @@ static void check_capacity(struct check_run *g, uint16_t s)
     }
 }
 
+/* The guard had stopped nothing so far, and now it did. */
+static void untell_passed(struct guard_log *log, enum guard guard)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < log->count; i++) {
+        if (log->at[i].guard != guard || !log->at[i].passed) {
+            log->at[kept++] = log->at[i];
+        }
+    }
+    log->count = kept;
+}
+
+void guard_full(const struct outlook *o, const struct plan *to, const bool *full,
+                struct guard_log *log)
+{
+    enum { MOST = 8 }; /* the first few tell the story; the rest of the room is for the guards */
+    struct check_run g = {.o = o, .log = log};
+    uint32_t told = 0;
+    for (uint32_t i = 0; i < (uint32_t)o->f->service_count * o->f->view_count; i++) {
+        uint16_t c = o->f->views[i % o->f->view_count].carrier;
+        bool moved = slots_moved(&o->c->plan.answers[i], &to->answers[i]) > 0;
+        for (uint16_t e = 0; e < o->f->entrance_count && moved && told < MOST; e++) {
+            if (o->f->entrances[e].service == i / o->f->view_count &&
+                full[path_index(o->f, e, c)]) {
+                untell_passed(log, GUARD_CAPACITY);
+                tell(&g, GUARD_CAPACITY, false, (struct subject){SUBJECT_PATH, e, c});
+                told++;
+            }
+        }
+    }
+}
+
 /* Two steps of a restore keep their interval, whoever proposed the second. */
 static void check_interval(struct check_run *g)
 {

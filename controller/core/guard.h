@@ -19,6 +19,10 @@ struct guard_log {
  * Each guard writes one result when it passed, or one for each subject that it stopped. */
 void guard_check(const struct outlook *o, enum decide_purpose purpose, struct load *load,
                  struct plan *to, struct guard_log *log);
+/* Tells, of the answers that the rescue changed, which entrances their views prefer and found full:
+ * full[path_index()], as the planner left it. */
+void guard_full(const struct outlook *o, const struct plan *to, const bool *full,
+                struct guard_log *log);
 /* The one result of a plan that a person has frozen. */
 void guard_frozen(struct guard_log *log);
 /* Marks in over[service * idc_count + idc] what the plan overloads; core_only: with core alone. */

@@ -11,7 +11,8 @@ size_t planner_arena_size(const struct fleet *f)
     size_t ranks = (size_t)f->view_count * f->idc_count;
     return sizeof(uint16_t) * (places + f->entrance_count + ranks + f->view_count) +
            sizeof(uint32_t) * 2 * f->view_count + f->region_count +
-           sizeof(struct answer) * f->view_count + (size_t)8 * 16 + load_arena_size(f);
+           sizeof(struct answer) * f->view_count + path_count(f) + (size_t)9 * 16 +
+           load_arena_size(f);
 }
 
 /* IDCs by the view's preference, then the others by index. */
@@ -47,10 +48,11 @@ int planner_new(const struct fleet *f, const struct demand *demand, const bool *
     p.wanted = ARENA_NEW(a, uint32_t, f->view_count);
     p.ranks = ARENA_NEW(a, uint16_t, f->view_count);
     p.base = ARENA_NEW(a, uint8_t, f->region_count);
+    p.full = ARENA_NEW(a, bool, path_count(f));
     p.had = ARENA_NEW(a, struct answer, f->view_count);
     int status = load_new(f, demand, a, &p.load);
     if (status != OK || p.first == NULL || p.next == NULL || p.order == NULL || p.pending == NULL ||
-        p.wanted == NULL || p.ranks == NULL || p.base == NULL || p.had == NULL) {
+        p.wanted == NULL || p.ranks == NULL || p.base == NULL || p.full == NULL || p.had == NULL) {
         return ERR_FULL;
     }
     for (size_t i = 0; i < places; i++) {
@@ -152,7 +154,9 @@ static void fill_rank(struct planner *p, struct plan *plan, uint16_t s, uint16_t
          e = usable_from(p, p->next[e], v)) {
         while (p->pending[v] != 0) {
             int address = answer_free_address(p->f, plan_answer(plan, s, v), e);
-            if (address < 0 || !load_fits(p->f, &p->load, e, more_load(p, plan, s, v, e), 0)) {
+            bool fits = load_fits(p->f, &p->load, e, more_load(p, plan, s, v, e), 0);
+            p->full[path_index(p->f, e, p->f->views[v].carrier)] |= !fits;
+            if (address < 0 || !fits) {
                 break;
             }
             fill(p, plan, s, v, e, address);
@@ -175,6 +179,11 @@ static bool attempt(struct planner *p, struct plan *plan, uint16_t s)
 {
     const struct fleet *f = p->f;
     uint16_t deepest = 0;
+    for (uint16_t e = 0; e < f->entrance_count; e++) {
+        if (f->entrances[e].service == s) {
+            memset(&p->full[path_index(f, e, 0)], 0, f->carrier_count * sizeof *p->full);
+        }
+    }
     memcpy(p->pending, p->wanted, f->view_count * sizeof *p->pending);
     for (uint16_t v = 0; v < f->view_count; v++) {
         struct answer *a = plan_answer(plan, s, v);

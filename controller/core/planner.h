@@ -15,10 +15,11 @@ struct planner {
     uint16_t *first;    /* [service * idc_count + idc] first entrance there, FLEET_NONE: none */
     uint16_t *next;     /* [entrance] next one at the same place */
     uint16_t *order; /* [view * idc_count + rank] IDCs by preference, the others behind by index */
-    uint32_t *pending;  /* [view] slots to fill, as bits */
-    uint32_t *wanted;   /* [view] slots to fill at the start, to try again with fewer tiers */
-    uint16_t *ranks;    /* [view] how many ranks are considered */
-    uint8_t *base;      /* [region] tier limit before shedding */
+    uint32_t *pending; /* [view] slots to fill, as bits */
+    uint32_t *wanted;  /* [view] slots to fill at the start, to try again with fewer tiers */
+    uint16_t *ranks;   /* [view] how many ranks are considered */
+    uint8_t *base;     /* [region] tier limit before shedding */
+    bool *full; /* [path_index()] a view that prefers it would have given it more than it carries */
     struct answer *had; /* [view] before: what cannot be filled keeps what it had */
     struct load load;   /* of the service at hand */
 };

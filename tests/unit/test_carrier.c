@@ -242,6 +242,25 @@ START_TEST(references_cover_their_carrier_only)
 }
 END_TEST
 
+/* One observer that is blind on a carrier is no death of the carrier. */
+START_TEST(everywhere_takes_a_quorum)
+{
+    struct world *w = begin();
+    w->carrier_dead[TELECOM] = true;
+    world_look(w);
+    for (uint16_t x = TIANJIN; x <= CHENGDU; x++) {
+        w->mood[x] = MOOD_SILENT;
+    }
+    w->now.us += 3001 * MS;
+    world_look(w);
+    ck_assert_int_eq(w->diagnosis.carriers[TELECOM].rule, RULE_NOT_ENOUGH_OBSERVERS);
+    w->mood[TIANJIN] = MOOD_SEES;
+    world_look(w);
+    ck_assert_int_eq(w->diagnosis.carriers[TELECOM].rule, RULE_CARRIER_DARK_EVERYWHERE);
+    world_free(w);
+}
+END_TEST
+
 /* A vantage site is an observer like others: with it two agree. */
 START_TEST(a_vantage_site_counts)
 {
@@ -325,10 +344,71 @@ START_TEST(a_return_carrier_by_carrier)
     world_run(w, 6 * S, 50 * MS, 3);
     w->idc_dead[BEIJING] = false;
     *carrier_off(w, TELECOM, BEIJING) = true;
-    world_run(w, 1 * S, 50 * MS, 2);
+    world_run(w, 4 * S, 50 * MS, 2);
+    ck_assert_ptr_null(off_there(w, TELECOM, BEIJING));
     *carrier_off(w, TELECOM, BEIJING) = false;
     world_run(w, 10 * S, 100 * MS, 3);
     ck_assert_ptr_null(off_there(w, TELECOM, BEIJING));
+    world_free(w);
+}
+END_TEST
+
+/* Without references to prove itself, what an observer says over a carrier counts from when it sees
+ * anything over it: the carrier's own outage is no window for one IDC's. */
+START_TEST(a_word_counts_from_when_it_sees)
+{
+    struct world *full = begin();
+    struct fleet bare = *full->fleet;
+    bare.reference_count = 0;
+    struct world *w = world_of_fleet(&bare);
+    world_free(full);
+    w->mood[CHENGDU] = MOOD_SILENT;
+    w->carrier_dead[TELECOM] = true;
+    world_run(w, 10 * S, 100 * MS, 1);
+    w->carrier_dead[TELECOM] = false;
+    *carrier_off(w, TELECOM, BEIJING) = true;
+    ck_assert_uint_eq(world_run(w, 1950 * MS, 50 * MS, 0), 0);
+    tick_until(w, DECIDE_RESCUE, 200 * MS);
+    world_free(w);
+}
+END_TEST
+
+/* A service that is dead inside is dark over every carrier: that is no carrier's fault, even where
+ * nothing else is reached over it. */
+START_TEST(a_dead_service_is_no_carrier)
+{
+    struct world *w = world_of_yaml(FLEETS "/three-idc.yaml");
+    w->service_dead[1] = true; /* web at shanghai, the only one there */
+    world_run(w, 10 * S, 50 * MS, 3);
+    ck_assert_uint_eq(w->control.incident_count, 1);
+    ck_assert_int_eq(w->control.incidents[0].kind, INCIDENT_GRAY_FAILURE);
+    ck_assert_int_eq(w->control.incidents[0].subject.kind, SUBJECT_SERVICE);
+    world_free(w);
+}
+END_TEST
+
+/* What is out over one carrier at an IDC does not keep the other carrier's traffic away from it. */
+START_TEST(off_one_carrier_receives_over_the_other)
+{
+    struct world *w = begin();
+    w->service_dead[(size_t)WEB * w->fleet->idc_count + TIANJIN] = false;
+    uint16_t e = world_entrance(w, "web-beijing-unicom");
+    w->path_dead[path_index(w->fleet, e, UNICOM)] = true;
+    world_run(w, 5 * S, 50 * MS, 3);
+    ck_assert_uint_eq(slots(w, "web-beijing-unicom", UNICOM), 0);
+    const struct incident *i = off_there(w, UNICOM, BEIJING);
+    const struct incident *gray =
+        world_case(w, INCIDENT_GRAY_FAILURE, (struct subject){SUBJECT_PATH, e, UNICOM});
+    ck_assert(i != NULL || gray != NULL);
+    *carrier_off(w, TELECOM, BEIJING) = true; /* chengdu sees nothing of beijing any more */
+    w->path_dead[path_index(w->fleet, e, UNICOM)] = false;
+    world_run(w, 8 * S, 50 * MS, 6);
+    if (gray != NULL) {
+        world_approve(w, gray->id);
+    }
+    world_run(w, 20 * S, 100 * MS, 8);
+    ck_assert_uint_eq(slots(w, "web-beijing-unicom", UNICOM), 4);
+    ck_assert_uint_eq(slots(w, "web-beijing-telecom", TELECOM), 0);
     world_free(w);
 }
 END_TEST
@@ -366,11 +446,15 @@ int main(void)
     tcase_add_test(t, a_carrier_comes_back_but_for_one);
     tcase_add_test(t, blind_on_one_carrier_only);
     tcase_add_test(t, references_cover_their_carrier_only);
+    tcase_add_test(t, everywhere_takes_a_quorum);
     tcase_add_test(t, a_vantage_site_counts);
     tcase_add_test(t, a_cut_uplink_is_one_incident);
     tcase_add_test(t, the_budget_holds_over_each_carrier);
     tcase_add_test(t, an_outage_on_top);
     tcase_add_test(t, a_return_carrier_by_carrier);
+    tcase_add_test(t, a_word_counts_from_when_it_sees);
+    tcase_add_test(t, a_dead_service_is_no_carrier);
+    tcase_add_test(t, off_one_carrier_receives_over_the_other);
     tcase_add_test(t, short_or_cold_moves_nothing);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);

@@ -98,18 +98,33 @@ START_TEST(one_link_is_a_link)
 }
 END_TEST
 
-/* A sibling that comes and goes keeps the other waiting for one further window, no longer. */
+static void set_since(struct world *w, uint16_t link, int64_t since_us)
+{
+    for (uint16_t o = 0; o < w->fleet->idc_count; o++) {
+        int n = targets_for_idc(w->fleet, o, w->targets, REPORT_MAX_TARGETS);
+        for (int t = 0; t < n; t++) {
+            if (w->targets[t].kind == TARGET_LINK && w->targets[t].a == link) {
+                w->since_us[o][t] = since_us;
+            }
+        }
+    }
+}
+
+/* A sibling that is down and, by its own word, always only just so: nobody waits for it for more
+ * than one further window. */
 START_TEST(the_wait_for_siblings_is_bounded)
 {
     struct world *w = begin();
     int64_t waited_us = 0;
     cut(w, "beijing-shanghai", true);
+    cut(w, "tianjin-shanghai", true);
     while (count(w, INCIDENT_LINK_CUT) == 0 && waited_us < 20 * S) {
-        w->link_cut[world_link(w, "tianjin-shanghai")] = waited_us / (500 * MS) % 2 == 1;
         (void)world_tick(w, 50 * MS);
+        set_since(w, world_link(w, "tianjin-shanghai"), w->now.us - 500 * MS);
         waited_us += 50 * MS;
     }
-    ck_assert_int_le(waited_us, 4 * S + 100 * MS);
+    ck_assert_int_ge(waited_us, 3900 * MS);
+    ck_assert_int_le(waited_us, 4100 * MS);
     world_free(w);
 }
 END_TEST
@@ -202,6 +217,68 @@ START_TEST(the_last_one_left_takes_over)
     for (uint16_t x = 0; x < w->fleet->idc_count; x++) {
         ck_assert_ptr_null(isolated(w, x));
     }
+    world_free(w);
+}
+END_TEST
+
+/* Every neighbour of it is dead: it is not off the backbone, there is none; and it takes over. */
+START_TEST(dead_neighbours_isolate_nobody)
+{
+    struct world *w = begin();
+    ((struct fleet *)w->fleet)->policy.max_drained_idcs = 2;
+    w->idc_dead[BEIJING] = w->idc_dead[SHANGHAI] = true;
+    world_run(w, 10 * S, 50 * MS, 6);
+    ck_assert_int_ne(w->diagnosis.backbones[SHENZHEN].health, HEALTH_DOWN);
+    ck_assert_ptr_null(isolated(w, SHENZHEN));
+    ck_assert_uint_eq(slots(w, "stock-shenzhen"), 20);
+    world_free(w);
+}
+END_TEST
+
+static void set_spans(struct world *w, uint16_t o, enum health h, int64_t held_us)
+{
+    int n = targets_for_idc(w->fleet, o, w->targets, REPORT_MAX_TARGETS);
+    for (int t = 0; t < n; t++) {
+        if (w->targets[t].kind == TARGET_LINK && w->targets[t].carrier == FLEET_NONE) {
+            w->reports[o].observations[t].health = h;
+            w->reports[o].observations[t].held_us = held_us;
+        }
+    }
+}
+
+/* Law 2: a probe that alone calls all its spans down isolates nobody. */
+START_TEST(one_word_isolates_nobody)
+{
+    struct world *w = begin();
+    world_look(w);
+    set_spans(w, SHENZHEN, HEALTH_DOWN, 10 * S);
+    diagnose(&w->control, w->evidence, w->now, &w->diagnosis);
+    ck_assert_int_eq(w->diagnosis.backbones[SHENZHEN].rule, RULE_NOT_ENOUGH_OBSERVERS);
+    w->link_cut[world_link(w, "beijing-shenzhen")] = true;
+    w->now.us += 10 * S;
+    world_look(w);
+    w->now.us += 10 * S;
+    world_look(w);
+    set_spans(w, SHENZHEN, HEALTH_DOWN, 10 * S);
+    diagnose(&w->control, w->evidence, w->now, &w->diagnosis);
+    ck_assert_int_eq(w->diagnosis.backbones[SHENZHEN].rule, RULE_OFF_BACKBONE);
+    world_free(w);
+}
+END_TEST
+
+/* Links of a conduit hold down even when no local down of theirs was ever told. */
+START_TEST(a_trench_holds_down)
+{
+    struct world *w = begin();
+    w->link_cut[world_link(w, "beijing-shanghai")] = true;
+    w->link_cut[world_link(w, "tianjin-shanghai")] = true;
+    world_run(w, 5 * S, 50 * MS, 2);
+    ck_assert_ptr_nonnull(conduit_cut(w, EAST_TRENCH));
+    w->link_cut[world_link(w, "beijing-shanghai")] = false;
+    w->link_cut[world_link(w, "tianjin-shanghai")] = false;
+    ck_assert_uint_eq(world_run(w, 3 * S, 50 * MS, 0), 0);
+    world_run(w, 200 * MS, 50 * MS, 2);
+    ck_assert_uint_eq(w->control.incident_count, 0);
     world_free(w);
 }
 END_TEST
@@ -316,6 +393,9 @@ int main(void)
     tcase_add_test(t, an_idc_off_the_backbone);
     tcase_add_test(t, preferred_stays);
     tcase_add_test(t, the_last_one_left_takes_over);
+    tcase_add_test(t, dead_neighbours_isolate_nobody);
+    tcase_add_test(t, one_word_isolates_nobody);
+    tcase_add_test(t, a_trench_holds_down);
     tcase_add_test(t, isolated_then_dead);
     tcase_add_test(t, a_dying_link_is_avoided);
     tcase_add_test(t, a_dying_link_is_never_left_out);

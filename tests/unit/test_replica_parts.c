@@ -233,6 +233,29 @@ START_TEST(a_found_plan_is_confirmed_or_taken_back_by_what_is_seen)
 }
 END_TEST
 
+/* The same when what was taken away is one carrier at an IDC. */
+START_TEST(a_found_plan_may_be_about_a_carrier)
+{
+    struct subject there = {SUBJECT_CARRIER_AT, 0, 0};
+    size_t size = confirm_arena_size(w->fleet);
+    void *room = aligned_alloc(16, (size + 15) / 16 * 16);
+    ck_assert_ptr_nonnull(room);
+    w->acknowledge = false;
+    w->carrier_off[0] = true;
+    for (int i = 0; i < 100 && w->control.plan_purpose != DECIDE_RESCUE; i++) {
+        (void)world_tick(w, 100 * US_PER_MS);
+    }
+    ck_assert_ptr_nonnull(world_case(w, INCIDENT_CARRIER_OUTAGE, there));
+    w->control.unconfirmed = w->control.plan_offset;
+    ck_assert_int_eq(weighed(room, size).purpose, DECIDE_CONFIRM);
+    w->carrier_off[0] = false;
+    world_look(w);
+    w->now.us += 20 * US_PER_SEC;
+    ck_assert_int_eq(weighed(room, size).purpose, DECIDE_REVERT);
+    free(room);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("replica-parts");
@@ -244,6 +267,7 @@ int main(void)
     tcase_add_test(t, a_long_silence_does_not_make_an_old_report_young);
     tcase_add_test(t, the_furthest_times_of_a_report_do_not_overflow);
     tcase_add_test(t, a_found_plan_is_confirmed_or_taken_back_by_what_is_seen);
+    tcase_add_test(t, a_found_plan_may_be_about_a_carrier);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
