@@ -109,7 +109,7 @@ class Faults(CarrierFaults, LoadFaults):
         run(["ip", "-n", netns, "-batch", "-"], "".join(f"route replace {r}\n" for r in routes))
 
     def _routes_by(self, netns, interface):
-        network = Network(self.fleet)
+        network = Network(self.fleet, self._bus_at())
         network.plan_routes()
         return [c.removeprefix("route add ") for c in network.batches[netns]
                 if c.startswith("route add ") and f" dev {interface} " in c + " "]
@@ -160,7 +160,15 @@ class Faults(CarrierFaults, LoadFaults):
 
     # The bus, and processes.
 
+    def _bus_at(self):
+        return self.processes.state.get("lab", {}).get("bus_at")
+
     def _bus_places(self, args):
+        home = self._bus_at()
+        if home:  # everybody else loses it with the links
+            if args not in ((), (home,)):
+                raise LabError(f"the bus runs over the links: cut those of {args[0]}, or take it from {home} or all")
+            return [self._idc(home)]
         return [self._idc(args[0])] if args else [self.fleet.idc_netns(i["name"]) for i in self.fleet.idcs]
 
     def _bus_away(self, *args):

@@ -29,6 +29,9 @@ def parser():
     up.add_argument("--scale", type=float, default=0.25, help="share of the fleet's demand and capacity (default 0.25)")
     up.add_argument("--dns", action="append", default=[], metavar="NAME=SOFTWARE",
                     help="knot or bind for a DNS server of the fleet, or for `geo`; by default they alternate")
+    up.add_argument("--bus-at", metavar="IDC",
+                    help="the bus stands in this IDC, and the others reach it over the links and lose it with them; "
+                         "without it there is a management network that no fault of a link touches")
     up.add_argument("--without-spillway", action="store_true", help="only the world around it")
     verbs.add_parser("users", help="start the users (up does not)")
     verbs.add_parser("down", help="take down whatever a lab left, also after a crash")
@@ -55,7 +58,8 @@ def software(options):
 
 def act(args):
     if args.verb == "up":
-        Lab.up(args.run, args.fleet, args.build, args.scale, software(args.dns), not args.without_spillway)
+        Lab.up(args.run, args.fleet, args.build, args.scale, software(args.dns), not args.without_spillway,
+               args.bus_at)
     elif args.verb == "users":
         Lab.load(args.run).world.start_clients()
     elif args.verb == "down":

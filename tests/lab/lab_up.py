@@ -35,7 +35,7 @@ class Lab:
         self.spillway = Spillway(self.fleet, self.processes, self.programs, fleet_path)
 
     @classmethod
-    def up(cls, run_dir, fleet_path, build, scale, software, with_spillway):
+    def up(cls, run_dir, fleet_path, build, scale, software, with_spillway, bus_at=None):
         """Brings a lab up; takes down what it brought up when that fails."""
         if existing() or os.path.exists(os.path.join(run_dir, MARK)):
             raise LabError(f"there is a lab already ({', '.join(existing()) or run_dir});\n"
@@ -44,10 +44,10 @@ class Lab:
         lab._assemble(os.path.abspath(fleet_path), build, scale)
         lab._make_run_dir()
         lab.processes.state["lab"] = {"fleet": lab.spillway.own_fleet(), "build": lab.programs.build_dir,
-                                      "scale": scale}
+                                      "scale": scale, "bus_at": bus_at}
         lab.processes.save()
         try:
-            Network(lab.fleet).up()
+            Network(lab.fleet, bus_at).up()
             secrets = lab._make_keys()
             Dns(lab.fleet, lab.processes, software, secrets).start()
             lab.world.start_references()

@@ -61,10 +61,16 @@ def existing():
 
 
 class Network:
-    """Collects ip(8) commands by namespace, then runs each namespace's as one batch."""
+    """Collects ip(8) commands by namespace, then runs each namespace's as one batch.
 
-    def __init__(self, fleet):
-        self.fleet = fleet
+    bus_at: the IDC in which the bus stands; the others reach it over the links, and lose it with them. None: everybody
+    reaches it over a management network that nothing touches.
+    """
+
+    def __init__(self, fleet, bus_at=None):
+        self.fleet, self.bus_at = fleet, bus_at
+        if bus_at and bus_at not in [i["name"] for i in fleet.idcs]:
+            raise LabError(f"no IDC {bus_at}; there are: {', '.join(i['name'] for i in fleet.idcs)}")
         self.batches = {netns: ["link set dev lo up"] for netns in fleet.netnses()}
 
     def add(self, netns, command):
@@ -97,6 +103,8 @@ class Network:
         self.add(BUS_NETNS, "link set dev br0 up")
         self.add(BUS_NETNS, f"address add {BUS_NETWORK}.0.1/16 dev br0")
         for i, idc in enumerate(self.fleet.idcs):
+            if self.bus_at not in (None, idc["name"]):
+                continue
             netns = self.fleet.idc_netns(idc["name"])
             self._pair(netns, BUS_INTERFACE, BUS_NETNS, f"idc{i}")
             self.add(BUS_NETNS, f"link set dev idc{i} master br0")
@@ -164,6 +172,24 @@ class Network:
         for idc in self.fleet.idcs:
             self._idc_routes(idc["name"])
             self._underlay_routes(idc["name"])
+        if self.bus_at:
+            self._bus_routes()
+
+    def _bus_routes(self):
+        """To the bus by the shortest way over the links, and nothing else when that dies. A site without spans goes over
+        a carrier that it has in common with the bus' IDC."""
+        broker = f"{BUS_NETWORK}.0.1"
+        self.add(BUS_NETNS, f"route add default via {self.fleet.bus_address(self.bus_at)}")
+        for carrier in self.fleet.carriers:
+            for link, ours, theirs in self.fleet.uplinks(carrier=carrier, idc=self.bus_at)[:1]:
+                self.add(self.fleet.carrier_netns(carrier), f"route add {broker} via {ours['address']} "
+                                                            f"dev {self.fleet.end_interface(link, theirs)}")
+        served = {theirs["carrier"] for _, _, theirs in self.fleet.uplinks(idc=self.bus_at)}
+        for idc in (i["name"] for i in self.fleet.idcs if i["name"] != self.bus_at):
+            hop = self._first_hops(idc).get(self.bus_at)
+            common = [(ours, theirs) for _, ours, theirs in self.fleet.uplinks(idc=idc) if theirs["carrier"] in served]
+            for ours, theirs in ([hop] if hop else common)[:1]:
+                self.add(self.fleet.idc_netns(idc), f"route add {broker} via {theirs['address']} dev {ours['interface']}")
 
     def _carrier_routes(self, carrier):
         """What a carrier can reach: the entrances that name it, and the DNS servers, over the IDCs' uplinks."""
