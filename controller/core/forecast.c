@@ -11,7 +11,8 @@
 
 /* What one observer would say. */
 struct voice {
-    struct report report;           /* observations and loads of its own */
+    struct report report; /* observations and loads of its own */
+    uint32_t told_count;
     struct load_sample *told_loads; /* what its services told, before any spike */
     struct load_rate *told_views;
     bool speaks;       /* it had a word when the forecast began */
@@ -26,6 +27,7 @@ struct forecast {
     struct forecast_fault fault;
     bool struck;
     bool drilled;              /* by a drill under way */
+    bool spiked;               /* there was a spike: loads count */
     struct voice *voices;      /* [idc] */
     struct evidence *evidence; /* [idc] */
     struct target *targets;    /* [REPORT_MAX_TARGETS] */
@@ -87,6 +89,7 @@ static int copy_control(struct forecast *fc, const struct control *c, struct are
 static int copy_loads(struct voice *v, const struct report *r, struct arena *a)
 {
     size_t rates = (size_t)r->load_count * r->view_count;
+    v->told_count = r->load_count;
     v->told_loads = ARENA_NEW(a, struct load_sample, r->load_count);
     v->told_views = ARENA_NEW(a, struct load_rate, rates);
     v->report.loads = ARENA_NEW(a, struct load_sample, r->load_count);
@@ -112,7 +115,6 @@ static int copy_voice(struct forecast *fc, const struct evidence *e, uint16_t o,
     }
     uint32_t n = e->report->count;
     v->report = *e->report;
-    v->report.load_count = 0; /* what is measured now says nothing of then: the demand stands */
     v->age_us = e->age_us;
     v->report.observations = ARENA_NEW(a, struct observation, n);
     v->since_us = ARENA_NEW(a, int64_t, n);
@@ -227,6 +229,7 @@ void forecast_strike(struct forecast *fc, const struct forecast_fault *fault)
     const struct fleet *f = fc->control.fleet;
     fc->struck = fault != NULL;
     if (fault != NULL) {
+        fc->spiked = fc->spiked || fault->on == DRILL_ON_VIEW;
         fc->fault = *fault;
     }
     for (uint16_t o = 0; o < f->idc_count; o++) {
@@ -243,11 +246,13 @@ void forecast_strike(struct forecast *fc, const struct forecast_fault *fault)
     }
 }
 
-/* What its services tell, multiplied while a spike lasts; as fresh as the report. */
+/* What its services tell, multiplied while a spike lasts; as fresh as the report. But for a spike
+ * nothing is told: what is measured now says nothing of a plan that moves, so the demand stands. */
 static void tell_loads(const struct forecast *fc, struct voice *v)
 {
     struct report *r = &v->report;
     bool spikes = fc->struck && fc->fault.on == DRILL_ON_VIEW;
+    r->load_count = fc->spiked ? v->told_count : 0;
     const struct spike spike = {spikes ? fc->fault.target.index : FLEET_NONE, fc->fault.factor_ppm};
     for (uint32_t i = 0; i < r->load_count; i++) {
         struct load_rate *views = &r->load_views[i * r->view_count];

@@ -202,6 +202,30 @@ START_TEST(nobody_leads_nothing_is_foretold)
 }
 END_TEST
 
+START_TEST(a_spike_would_shed_what_it_does_not_fit_and_give_it_back)
+{
+    struct world *w = three();
+    w->loads = LOADS_VIEWS;
+    world_run(w, 20 * US_PER_SEC, 100 * US_PER_MS, 10);
+    void *memory;
+    struct forecast *fc = forecast_of(w, &memory);
+    struct forecast_fault fault = {DRILL_ON_VIEW, {0, FLEET_NONE}, 3000000};
+    struct digest before = plan_shape_digest(&w->control.plan);
+    forecast_strike(fc, &fault);
+    ck_assert_int_eq(forecast_run(fc, QUIET_US, LIMIT_US), OK);
+    char said[256];
+    purposes(fc, said, sizeof said);
+    ck_assert_msg(strstr(said, "shed") != NULL, "%s", said);
+    ck_assert_ptr_null(strstr(said, "rescue"));
+    forecast_strike(fc, NULL);
+    ck_assert_int_eq(forecast_run(fc, 30 * US_PER_SEC, 2 * LIMIT_US), OK);
+    struct digest after = plan_shape_digest(&forecast_control(fc)->plan);
+    ck_assert_int_eq(digest_compare(&before, &after), 0);
+    free(memory);
+    world_free(w);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("forecast");
@@ -214,6 +238,7 @@ int main(void)
     tcase_add_test(tc, nothing_is_shared_with_what_it_was_made_of);
     tcase_add_test(tc, an_order_leads_where_its_forecast_says);
     tcase_add_test(tc, nobody_leads_nothing_is_foretold);
+    tcase_add_test(tc, a_spike_would_shed_what_it_does_not_fit_and_give_it_back);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
     int failed = srunner_ntests_failed(r);
