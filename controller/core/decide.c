@@ -278,14 +278,14 @@ static int make_target(struct work *w, struct planner *p, struct plan *ret_targe
     return OK;
 }
 
-/* Services whose drains would overload others with core alone: they are not carried out. */
-static bool refuse_drains(struct work *w, struct planner *p, const struct plan *target)
+/* Services whose drains would overload others with core alone: the newest is not carried out, or
+ * none at all. */
+static bool refuse_drains(struct work *w, struct planner *p, const struct plan *target, bool all)
 {
-    const struct fleet *f = w->o.f;
     bool any = false;
-    for (uint16_t s = 0; s < f->service_count; s++) {
-        if (!w->o.refused[s] && orders_overload(&w->o, target, s, &p->load)) {
-            w->o.refused[s] = any = true;
+    for (uint16_t s = 0; s < w->o.f->service_count; s++) {
+        if (orders_overload(&w->o, target, s, &p->load)) {
+            any = orders_refuse(&w->o, s, all) || any;
         }
     }
     if (any) {
@@ -294,13 +294,15 @@ static bool refuse_drains(struct work *w, struct planner *p, const struct plan *
     return any;
 }
 
-/* The target without the drains that others lack the capacity for. */
+/* The target without the drains that others lack the capacity for. A target costs much: after a
+ * few tries no drain of such a service counts. */
 static int make_feasible_target(struct work *w, struct planner *p, struct plan *ret_target,
                                 struct rollout_way *ret_way)
 {
+    enum { TRIES = 3 };
     const struct arena before = *w->arena;
     int status = make_target(w, p, ret_target, ret_way);
-    if (status == OK && refuse_drains(w, p, ret_target)) {
+    for (int i = 1; status == OK && refuse_drains(w, p, ret_target, i >= TRIES); i++) {
         *w->arena = before;
         status = make_target(w, p, ret_target, ret_way);
     }

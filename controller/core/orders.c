@@ -12,17 +12,19 @@ static bool is_pinned(const struct control *c, uint16_t e, uint16_t carrier)
     bool pinned = false;
     for (uint32_t i = 0; i < c->order_count; i++) {
         const struct order *at = &c->orders[i];
-        pinned =
-            pinned || (at->kind == ORDER_PIN && subject_covers(c->fleet, &at->subject, e, carrier));
+        pinned = pinned || (at->kind == ORDER_PIN && !at->ended &&
+                            subject_covers(c->fleet, &at->subject, e, carrier));
     }
     return pinned;
 }
 
-static bool is_drained(const struct control *c, uint16_t e, uint16_t carrier)
+/* A drain in force below the order `until` moves what is there. */
+static bool is_drained(const struct control *c, uint16_t e, uint16_t carrier, uint32_t until)
 {
     bool drained = false;
     for (uint32_t i = 0; i < c->order_count; i++) {
-        drained = drained || order_moves(c->fleet, &c->orders[i], e, carrier);
+        const struct order *at = &c->orders[i];
+        drained = drained || (at->id < until && order_moves(c->fleet, at, e, carrier));
     }
     return drained;
 }
@@ -42,39 +44,95 @@ static bool is_covered(const struct control *c, uint16_t e, uint16_t carrier)
 static void look_at_path(struct outlook *o, uint16_t e, uint16_t carrier)
 {
     size_t n = path_index(o->f, e, carrier);
-    bool moves = is_drained(o->c, e, carrier);
+    size_t k = drain_index(o->f, o->f->entrances[e].service, carrier);
+    bool moves = is_drained(o->c, e, carrier, UINT32_MAX);
     o->pinned[n] = is_pinned(o->c, e, carrier);
+    o->drained[n] = !o->pinned[n] && is_drained(o->c, e, carrier, o->drains_until[k]);
+    o->stays[n] = 0;
+    if (moves && !o->drained[n]) {
+        o->stays[n] = o->pinned[n] ? GUARD_PIN : o->drains_stopped[k];
+    } else if (!moves && is_covered(o->c, e, carrier)) {
+        o->stays[n] = GUARD_STATEFUL;
+    }
     if (o->pinned[n]) {
         o->dead[n] = o->out[n] = o->usable[n] = o->settled[n] = false;
-        o->stays[n] = moves ? GUARD_PIN : 0;
-    } else if (moves && o->refused[o->f->entrances[e].service]) {
-        o->stays[n] = GUARD_CAPACITY;
-    } else if (moves) {
-        o->drained[n] = true;
-    } else if (is_covered(o->c, e, carrier)) {
-        o->stays[n] = GUARD_STATEFUL;
     }
 }
 
-/* Entrances of the service over the carrier: somebody has to be left that can take what comes. */
+static void look_at_service(struct outlook *o, uint16_t service, uint16_t carrier)
+{
+    for (uint16_t e = 0; e < o->f->entrance_count; e++) {
+        if (o->f->entrances[e].service == service && entrance_over(&o->f->entrances[e], carrier)) {
+            look_at_path(o, e, carrier);
+        }
+    }
+}
+
+/* Over the carrier something of the service is drained, and nothing is left that could take it. */
+static bool leaves_nothing(const struct outlook *o, uint16_t service, uint16_t carrier)
+{
+    bool left = false, drained = false;
+    for (uint16_t e = 0; e < o->f->entrance_count; e++) {
+        size_t n = path_index(o->f, e, carrier);
+        bool of = o->f->entrances[e].service == service;
+        left = left || (of && o->usable[n] && !o->drained[n]);
+        drained = drained || (of && o->drained[n]);
+    }
+    return drained && !left;
+}
+
+/* The newest drain that still does something to the service over the carrier; 0: none. */
+static uint32_t newest_drain(const struct outlook *o, uint16_t service, uint16_t carrier)
+{
+    uint32_t newest = 0, until = o->drains_until[drain_index(o->f, service, carrier)];
+    for (uint32_t i = 0; i < o->c->order_count; i++) {
+        const struct order *at = &o->c->orders[i];
+        for (uint16_t e = 0; e < o->f->entrance_count && at->id < until; e++) {
+            bool moves = o->f->entrances[e].service == service &&
+                         entrance_over(&o->f->entrances[e], carrier) &&
+                         order_moves(o->f, at, e, carrier);
+            newest = moves ? at->id : newest;
+        }
+    }
+    return newest;
+}
+
+static void stop_drains(struct outlook *o, uint16_t service, uint16_t carrier, uint32_t from,
+                        enum guard why)
+{
+    size_t k = drain_index(o->f, service, carrier);
+    o->drains_until[k] = from;
+    o->drains_stopped[k] = (uint8_t)why;
+}
+
+/* Somebody has to be left that can take what comes: the newest drain gives way. */
 static void take_out(struct outlook *o, uint16_t service, uint16_t carrier)
 {
-    bool left = false;
-    for (uint16_t e = 0; e < o->f->entrance_count && !left; e++) {
-        size_t n = path_index(o->f, e, carrier);
-        left = o->f->entrances[e].service == service && o->usable[n] && !o->drained[n];
+    look_at_service(o, service, carrier);
+    while (leaves_nothing(o, service, carrier)) {
+        stop_drains(o, service, carrier, newest_drain(o, service, carrier), GUARD_LAST_IDC);
+        look_at_service(o, service, carrier);
     }
     for (uint16_t e = 0; e < o->f->entrance_count; e++) {
         size_t n = path_index(o->f, e, carrier);
-        if (o->f->entrances[e].service != service || !o->drained[n]) {
-            continue;
+        if (o->f->entrances[e].service == service && o->drained[n]) {
+            o->out[n] = true;
+            o->usable[n] = o->settled[n] = false;
         }
-        o->drained[n] = left;
-        o->stays[n] = left ? 0 : GUARD_LAST_IDC;
-        o->out[n] = o->out[n] || left;
-        o->usable[n] = o->usable[n] && !left;
-        o->settled[n] = o->settled[n] && !left;
     }
+}
+
+bool orders_refuse(struct outlook *o, uint16_t service, bool all)
+{
+    bool any = false;
+    for (uint16_t c = 0; c < o->f->carrier_count; c++) {
+        uint32_t newest = newest_drain(o, service, c);
+        if (newest != 0) {
+            stop_drains(o, service, c, all ? 0 : newest, GUARD_CAPACITY);
+            any = true;
+        }
+    }
+    return any;
 }
 
 void orders_look(struct outlook *o)
@@ -84,13 +142,6 @@ void orders_look(struct outlook *o)
     memset(o->stays, 0, path_count(o->f) * sizeof *o->stays);
     if (o->c->order_count == 0) {
         return;
-    }
-    for (uint16_t e = 0; e < o->f->entrance_count; e++) {
-        for (uint16_t c = 0; c < o->f->carrier_count; c++) {
-            if (entrance_over(&o->f->entrances[e], c)) {
-                look_at_path(o, e, c);
-            }
-        }
     }
     for (uint16_t s = 0; s < o->f->service_count; s++) {
         for (uint16_t c = 0; c < o->f->carrier_count; c++) {

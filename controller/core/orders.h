@@ -6,9 +6,12 @@
 #include "core/outlook.h"
 
 /* Brings drains and pins into the outlook, which is filled otherwise. A drain does nothing where it
- * would leave a service over a carrier without anything usable (law 5), and for services that
- * outlook.refused names. */
+ * would leave a service over a carrier without anything usable (law 5): of several the newest gives
+ * way, so that what is drained already stays so. */
 void orders_look(struct outlook *o);
+/* The newest drain that still moves the service does nothing, for want of capacity elsewhere; all:
+ * every drain. False: there is none. outlook_fill() makes it so. */
+bool orders_refuse(struct outlook *o, uint16_t service, bool all);
 /* Something is to move for an order, or to come back after one: a target is worth its cost. */
 bool orders_due(const struct outlook *o);
 /* Home as people's words leave it, before what is out is moved away: what is pinned, and stateful

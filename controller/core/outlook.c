@@ -11,8 +11,8 @@
 size_t outlook_arena_size(const struct fleet *f)
 {
     return 8 * path_count(f) + (size_t)3 * f->link_count +
-           (size_t)f->carrier_count * (1 + f->idc_count) + f->idc_count + f->service_count +
-           (size_t)15 * 16;
+           (size_t)f->carrier_count * (1 + f->idc_count) + f->idc_count +
+           5 * (size_t)f->service_count * f->carrier_count + (size_t)15 * 16;
 }
 
 int outlook_new(const struct control *c, const struct diagnosis *d, struct logtime now,
@@ -28,7 +28,9 @@ int outlook_new(const struct control *c, const struct diagnosis *d, struct logti
     o.drained = ARENA_NEW(a, bool, path_count(f));
     o.pinned = ARENA_NEW(a, bool, path_count(f));
     o.stays = ARENA_NEW(a, uint8_t, path_count(f));
-    o.refused = ARENA_NEW(a, bool, f->service_count);
+    size_t drains = (size_t)f->service_count * f->carrier_count;
+    o.drains_until = ARENA_NEW(a, uint32_t, drains);
+    o.drains_stopped = ARENA_NEW(a, uint8_t, drains);
     o.link_out = ARENA_NEW(a, bool, f->link_count);
     o.release = ARENA_NEW(a, bool, f->link_count);
     o.link_gray = ARENA_NEW(a, bool, f->link_count);
@@ -37,10 +39,12 @@ int outlook_new(const struct control *c, const struct diagnosis *d, struct logti
     o.over_budget = ARENA_NEW(a, bool, (size_t)f->carrier_count * f->idc_count);
     if (o.dead == NULL || o.out == NULL || o.usable == NULL || o.settled == NULL ||
         o.good == NULL || o.drained == NULL || o.pinned == NULL || o.stays == NULL ||
-        o.refused == NULL || o.link_out == NULL || o.release == NULL || o.link_gray == NULL ||
-        o.carrier_out == NULL || o.over_budget == NULL || o.over_stranded == NULL) {
+        o.drains_until == NULL || o.drains_stopped == NULL || o.link_out == NULL ||
+        o.release == NULL || o.link_gray == NULL || o.carrier_out == NULL ||
+        o.over_budget == NULL || o.over_stranded == NULL) {
         return ERR_FULL;
     }
+    memset(o.drains_until, 0xff, drains * sizeof *o.drains_until);
     *ret_o = o;
     return OK;
 }
@@ -130,11 +134,13 @@ static void find_over_budget(struct outlook *o, const struct casebook *cases)
     spend(o, cases, drained, &b, o->over_stranded);
 }
 
-bool lost_without_backbone(const struct outlook *o, uint16_t service)
+bool lost_without_backbone(const struct outlook *o, uint16_t service, uint16_t idc)
 {
+    const struct verdict *v = &o->d->services[(size_t)service * o->f->idc_count + idc];
     switch (o->f->services[service].backbone) {
     case BACKBONE_REQUIRED: return true;
-    case BACKBONE_PREFERRED: return false; /* it stays while nothing says that it fails its users */
+    case BACKBONE_PREFERRED:
+        return v->rule == RULE_ERRORS && v->held_us >= o->f->policy.confirmation_us;
     case BACKBONE_NONE: return false;
     }
     return false;
@@ -142,7 +148,8 @@ bool lost_without_backbone(const struct outlook *o, uint16_t service)
 
 static bool seen_good(const struct verdict *v)
 {
-    return v->health == HEALTH_UP || v->rule == RULE_PARTLY_SEEN;
+    return v->health == HEALTH_UP || v->rule == RULE_PARTLY_SEEN ||
+           (v->rule == RULE_ERRORS && v->health != HEALTH_DOWN);
 }
 
 /* Seen good by all who look, for the hold-down. */
@@ -176,7 +183,7 @@ static bool is_down(const struct verdict *v)
 static bool is_stranded(const struct outlook *o, const struct casebook *cases, uint16_t e)
 {
     const struct entrance *at = &o->f->entrances[e];
-    return lost_without_backbone(o, at->service) &&
+    return lost_without_backbone(o, at->service, at->idc) &&
            holds(cases, INCIDENT_IDC_ISOLATED, SUBJECT_IDC, at->idc, 0);
 }
 
@@ -307,7 +314,8 @@ void outlook_fill(struct outlook *o, const struct casebook *cases)
         }
     }
     for (uint16_t s = 0; s < o->f->service_count; s++) {
-        for (uint16_t c = 0; c < o->f->carrier_count && lost_without_backbone(o, s); c++) {
+        bool needs = o->f->services[s].backbone != BACKBONE_NONE;
+        for (uint16_t c = 0; c < o->f->carrier_count && needs; c++) {
             spare_the_last(o, cases, s, c);
         }
     }

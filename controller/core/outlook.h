@@ -19,22 +19,30 @@ struct outlook {
     /* Of an entrance as reached over a carrier: a view asks for its own carrier's. */
     bool *dead; /* [path_index()] concluded dead on fresh evidence, within the budget: slots move */
     bool *out;  /* [path_index()] drained or to be drained until its incident recovers */
-    bool *usable;    /* [path_index()] not out and positively seen good: may receive */
-    bool *settled;   /* [path_index()] usable, and good for the hold-down: traffic may come back */
-    bool *good;      /* [path_index()] positively seen good, whatever incidents and orders say */
-    bool *drained;   /* [path_index()] out by a person's order: its slots move by a planned shift */
-    bool *pinned;    /* [path_index()] by a person's order its slots neither leave nor come */
-    uint8_t *stays;  /* [path_index()] the guard that keeps a drain from moving it; 0: none does */
-    bool *refused;   /* [service] its drains are not carried out: others lack the capacity */
-    bool *link_out;  /* [link] does not carry in the plan */
-    bool *release;   /* [link] has held long enough: its downs are released */
-    bool *link_gray; /* [link] carries, and loses: other hops are preferred */
-    bool *carrier_out;   /* [carrier] down everywhere: what is on it has nowhere to go */
-    bool *over_budget;   /* [carrier * idc_count + idc] dead over the carrier, but more than
-                            max_drained_idcs are */
-    bool *over_stranded; /* [idc] off the backbone, but as many others are already */
-    bool routes_open;    /* some incident or release concerns next hops */
+    bool *usable;   /* [path_index()] not out and positively seen good: may receive */
+    bool *settled;  /* [path_index()] usable, and good for the hold-down: traffic may come back */
+    bool *good;     /* [path_index()] positively seen good, whatever incidents and orders say */
+    bool *drained;  /* [path_index()] out by a person's order: its slots move by a planned shift */
+    bool *pinned;   /* [path_index()] by a person's order its slots neither leave nor come */
+    uint8_t *stays; /* [path_index()] the guard that keeps a drain from moving it; 0: none does */
+    /* Of drains of a service over a carrier: those from this order on do nothing, and the guard
+     * that says so: the newest gives way first. */
+    uint32_t *drains_until;  /* [drain_index()] */
+    uint8_t *drains_stopped; /* [drain_index()] */
+    bool *link_out;          /* [link] does not carry in the plan */
+    bool *release;           /* [link] has held long enough: its downs are released */
+    bool *link_gray;         /* [link] carries, and loses: other hops are preferred */
+    bool *carrier_out;       /* [carrier] down everywhere: what is on it has nowhere to go */
+    bool *over_budget;       /* [carrier * idc_count + idc] dead over the carrier, but more than
+                                max_drained_idcs are */
+    bool *over_stranded;     /* [idc] off the backbone, but as many others are already */
+    bool routes_open;        /* some incident or release concerns next hops */
 };
+
+static inline size_t drain_index(const struct fleet *f, uint16_t service, uint16_t carrier)
+{
+    return (size_t)service * f->carrier_count + carrier;
+}
 
 size_t outlook_arena_size(const struct fleet *f);
 int outlook_new(const struct control *c, const struct diagnosis *d, struct logtime now,
@@ -42,8 +50,9 @@ int outlook_new(const struct control *c, const struct diagnosis *d, struct logti
 /* Fills the arrays from the verdicts and the casebook. */
 void outlook_fill(struct outlook *o, const struct casebook *cases);
 
-/* The service cannot serve from an IDC that is off the backbone. */
-bool lost_without_backbone(const struct outlook *o, uint16_t service);
+/* The service cannot serve from the IDC while that is off the backbone: by declaration, or, where
+ * it only prefers one, because it has failed its requests there for the confirmation window. */
+bool lost_without_backbone(const struct outlook *o, uint16_t service, uint16_t idc);
 /* The entrance is out over every carrier that reaches it. */
 bool entrance_out(const struct outlook *o, uint16_t entrance);
 

@@ -140,6 +140,14 @@ static void fix(struct control *c, const struct operator_record *o, uint32_t sta
     c->fixed_digest = fixed_digest(c);
 }
 
+static void leave(struct control *c, uint32_t i)
+{
+    size_t after = c->order_count - i - 1;
+    memmove(&c->orders[i], &c->orders[i + 1], after * sizeof c->orders[0]);
+    c->order_count--;
+    memset(&c->orders[c->order_count], 0, sizeof c->orders[0]);
+}
+
 /* --- Giving -------------------------------------------------------------------------------------
  */
 
@@ -153,6 +161,28 @@ static bool repeats(const struct control *c, enum order_kind kind, const struct 
                         subject_equal(&at->subject, &o->subject) && at->tier == o->tier);
     }
     return same;
+}
+
+/* Ended orders that may leave before what they moved is home: one of them is enough to know that
+ * something has to come. */
+static uint32_t can_leave(const struct control *c)
+{
+    uint32_t ended = 0;
+    for (uint32_t i = 0; i < c->order_count; i++) {
+        ended += c->orders[i].ended ? 1 : 0;
+    }
+    return ended > 1 ? ended - 1 : 0;
+}
+
+static void make_room(struct control *c)
+{
+    uint32_t i = 0;
+    while (c->order_count == ORDER_MAX && i < c->order_count && !c->orders[i].ended) {
+        i++;
+    }
+    if (c->order_count == ORDER_MAX) {
+        leave(c, i); /* the oldest */
+    }
 }
 
 /* Why the order cannot be given; ret_standing: how much of an UNDO stands. */
@@ -176,7 +206,7 @@ static enum fold_void order_void(const struct control *c, enum order_kind kind,
     if (kind == ORDER_UNDO && standing == 0) {
         return FOLD_REQUEST_OVERTAKEN;
     }
-    if (c->order_count == ORDER_MAX ||
+    if (c->order_count - can_leave(c) == ORDER_MAX ||
         c->fixed_count + standing - replaced > record_max_changes(c->fleet)) {
         return FOLD_REQUEST_FULL;
     }
@@ -192,6 +222,7 @@ enum fold_void order_give(struct control *c, enum order_kind kind, const struct 
     if (why != FOLD_ACCEPTED) {
         return why;
     }
+    make_room(c);
     struct order *new = &c->orders[c->order_count++];
     memset(new, 0, sizeof *new);
     new->id = c->next_order++;
@@ -212,14 +243,6 @@ enum fold_void order_give(struct control *c, enum order_kind kind, const struct 
 
 /* --- Ending -------------------------------------------------------------------------------------
  */
-
-static void leave(struct control *c, uint32_t i)
-{
-    size_t after = c->order_count - i - 1;
-    memmove(&c->orders[i], &c->orders[i + 1], after * sizeof c->orders[0]);
-    c->order_count--;
-    memset(&c->orders[c->order_count], 0, sizeof c->orders[0]);
-}
 
 /* The order at i is in force no more. False: it left the list. */
 static bool end(struct control *c, uint32_t i)

@@ -83,8 +83,8 @@ bool order_comes_home(enum order_kind k)
     switch (k) {
     case ORDER_DRAIN:
     case ORDER_DEMOTE:
+    case ORDER_PIN: /* what it kept away may come now */
     case ORDER_UNDO: return true;
-    case ORDER_PIN:
     case ORDER_FREEZE: return false;
     }
     return false;

@@ -238,14 +238,18 @@ void oracle_record(struct sim *s, const struct record *r, int64_t offset)
 {
     enum fold_void why = FOLD_ACCEPTED;
     uint64_t generation = s->reference.plan.fence.generation;
+    const char *disobeys = r->kind == RECORD_DECIDE ? oracle_orders(s, &r->decide) : NULL;
     int status = fold_apply(&s->reference, &s->reference_arena, r, offset, &why);
+    if (disobeys != NULL && status == OK && why == FOLD_ACCEPTED) {
+        sim_fail(s, "record %lld %s", (long long)offset, disobeys);
+    }
     if (status != OK) {
         sim_fail(s, "record %lld (%s) breaks an invariant: %d", (long long)offset,
                  record_kind_name(r->kind), status);
         return;
     }
     account(s, r, offset, why);
-    if (s->script.on && s->reference.order_count != s->script.orders_seen) {
+    if (s->reference.order_count != s->script.orders_seen) {
         s->script.orders_seen = s->reference.order_count;
         s->changed_us = s->now_us; /* somebody spoke, or a time to live is over */
     }
@@ -259,7 +263,7 @@ void oracle_record(struct sim *s, const struct record *r, int64_t offset)
               r->writer.replica, (unsigned long long)r->epoch, fold_void_name(why));
     if (s->reference.plan.fence.generation != generation) {
         set_plan(s, offset, &r->decide);
-        if (!s->swarm.disasters) {
+        if (!s->swarm.disasters && !s->swarm.orders) {
             sim_fail(s, "law 1: record %lld moves traffic, and nothing ever happened",
                      (long long)offset);
         }
@@ -421,6 +425,10 @@ static bool is_normal(const struct sim *s, char *why, size_t size)
     if (memcmp(p->tier_limits, s->initial.tier_limits,
                (size_t)p->region_count * p->service_count) != 0) {
         (void)snprintf(why, size, "some features are still demoted");
+        return false;
+    }
+    if (s->reference.order_count > 0) {
+        (void)snprintf(why, size, "order %u still stands", s->reference.orders[0].id);
         return false;
     }
     if (s->reference.incident_count > 0) {

@@ -10,8 +10,9 @@
 
 #define SAFETY_US   (60 * US_PER_SEC)
 #define CONVERGE_US (120 * US_PER_SEC)
-#define FIRST_US    (3 * US_PER_SEC)  /* that a scenario's first leader is alone */
-#define STABLE_US   (15 * US_PER_SEC) /* of being converged, and the seed is over */
+#define ORDERS_US   (180 * US_PER_SEC) /* more, to release all orders and to evacuate an IDC */
+#define FIRST_US    (3 * US_PER_SEC)   /* that a scenario's first leader is alone */
+#define STABLE_US   (15 * US_PER_SEC)  /* of being converged, and the seed is over */
 
 void *sim_alloc(size_t count, size_t size)
 {
@@ -169,7 +170,8 @@ static bool is_over(struct sim *s)
     if (!s->healed || s->now_us % (20 * SIM_TICK_US) != 0) {
         return false;
     }
-    if (!oracle_converged(s, why, sizeof why)) {
+    bool evacuates = s->swarm.orders && !s->evacuation_over;
+    if (evacuates || !oracle_converged(s, why, sizeof why)) {
         s->converged_us = -1;
     } else if (s->converged_us < 0) {
         s->converged_us = s->now_us;
@@ -216,7 +218,8 @@ int sim_run(const struct fleet *f, uint64_t seed, bool trace, struct sim_result 
 {
     struct sim *s = sim_new(f, seed, trace);
     sim_start(s);
-    while (s->failure[0] == '\0' && s->now_us < SAFETY_US + CONVERGE_US && !is_over(s)) {
+    int64_t end_us = SAFETY_US + CONVERGE_US + (s->swarm.orders ? ORDERS_US : 0);
+    while (s->failure[0] == '\0' && s->now_us < end_us && !is_over(s)) {
         if (s->now_us >= SAFETY_US && !s->healed) {
             sim_trace(s, "everything heals");
             world_heal(s);

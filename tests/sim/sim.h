@@ -43,6 +43,7 @@ struct swarm {
     bool wipeouts;       /* several IDCs may be dead at once, and drained */
     bool lone_witnesses; /* all are silent but one, which sees an IDC dead, and no reference */
     bool slow_operator;  /* an IDC is seen good for long before somebody says so */
+    bool orders;         /* people drain, demote, pin, freeze and undo */
     bool disasters;      /* any change of the world; without one no traffic may move (law 1) */
 };
 
@@ -254,6 +255,7 @@ struct ledger {
 struct sim {
     uint64_t seed;
     struct rng rng;
+    struct rng words; /* of people's orders */
     struct rng extra; /* for what came later, so that kept seeds mean what they meant */
     struct swarm swarm;
     struct fleet own; /* the given one with this seed's policy */
@@ -277,7 +279,10 @@ struct sim {
     int64_t idc_well_us[SIM_MAX_IDCS], idc_was_well_us[SIM_MAX_IDCS]; /* since then; 0: always */
     int64_t link_back_us[SIM_MAX_LINKS];
     int64_t probe_back_us[SIM_MAX_IDCS], server_back_us[SIM_MAX_SERVERS];
-    int64_t next_fault_us, next_word_us, next_lone_us;
+    int64_t next_fault_us, next_word_us, next_lone_us, next_order_us;
+    uint16_t evacuated; /* an IDC, when everything was well again; FLEET_NONE: not yet */
+    int64_t evacuated_us;
+    bool evacuation_over;
     int64_t changed_us; /* when the world, or what a probe sees of it, changed last */
     /* The oracle's own fold of the log. */
     struct control reference;
@@ -345,6 +350,10 @@ struct injection script_injection(const struct sim *s, const struct effect *e);
 void script_inject(struct sim *s, uint16_t i, const struct injection *wanted);
 void script_decided(struct sim *s, const struct decide *d);
 
+/* orders.c */
+void orders_start(struct sim *s);
+void orders_tick(struct sim *s);
+
 /* bus.c: the log and what is on its way. */
 void bus_append(struct sim *s, enum record_kind kind, uint8_t *bytes,
                 size_t size); /* takes bytes */
@@ -380,6 +389,10 @@ void oracle_commit(struct sim *s, uint16_t node, const struct control *c);
 void oracle_effect(struct sim *s, uint16_t node, const struct effect *e);
 void oracle_tick(struct sim *s);
 void oracle_end(struct sim *s);
+
+/* oracle_orders.c: asked before a decision is folded: NULL, or what it does to a person's word. */
+const char *oracle_orders(const struct sim *s, const struct decide *d);
+bool oracle_emptied(const struct sim *s, uint16_t idc);
 
 /* oracle_plan.c */
 struct generation *oracle_generation(struct sim *s, uint64_t g);

@@ -51,6 +51,7 @@ void world_start(struct sim *s)
     } else {
         draw_swarm(s);
     }
+    orders_start(s);
     for (uint16_t o = 0; o < s->fleet->idc_count; o++) {
         struct probe *p = &s->probes[o];
         int n = targets_for_idc(s->fleet, o, p->targets, SIM_MAX_TARGETS);
@@ -383,4 +384,5 @@ void world_tick(struct sim *s)
     if (!s->script.on && s->next_word_us <= s->now_us) {
         speak(s);
     }
+    orders_tick(s);
 }

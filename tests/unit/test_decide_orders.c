@@ -146,22 +146,52 @@ START_TEST(a_drain_ends_by_its_time)
 }
 END_TEST
 
+static void demand(uint64_t factor, uint64_t divisor)
+{
+    for (uint32_t i = 0; i < (uint32_t)w->fleet->view_count; i++) {
+        uint64_t *rps = &w->control.fleet->demand_rps[WEB * w->fleet->view_count + i];
+        *rps = *rps * factor / divisor;
+    }
+}
+
+/* Of several drains the newest gives way: what was evacuated stays so. */
 START_TEST(law_5_the_last_one_is_not_drained)
 {
+    demand(1, 10);
     ck_assert_int_eq(say(OPERATOR_DRAIN, SUBJECT_IDC, BEIJING, 0), FOLD_ACCEPTED);
     ck_assert_int_eq(say(OPERATOR_DRAIN, SUBJECT_IDC, SHANGHAI, 0), FOLD_ACCEPTED);
     ck_assert_int_eq(say(OPERATOR_DRAIN, SUBJECT_IDC, SHENZHEN, 0), FOLD_ACCEPTED);
-    expect_stillness(30 * US_PER_SEC);
-    ck_assert(at_home());
+    world_run(w, 60 * US_PER_SEC, STEP_US, 30);
+    ck_assert_uint_eq(world_slots(w, WEB_SHENZHEN), 16);
+    expect_stillness(10 * US_PER_SEC);
+    release(1);
+    world_run(w, 60 * US_PER_SEC, STEP_US, 30);
+    ck_assert_uint_eq(world_slots(w, WEB_BEIJING), 16);
+}
+END_TEST
+
+/* A second drain that the rest cannot carry leaves the first one alone. */
+START_TEST(law_6_the_newest_drain_gives_way)
+{
+    demand(4, 1);
+    world_run(w, 10 * US_PER_SEC, STEP_US, 10);
+    ck_assert_int_eq(say(OPERATOR_DRAIN, SUBJECT_IDC, SHANGHAI, 0), FOLD_ACCEPTED);
+    world_run(w, 60 * US_PER_SEC, STEP_US, 20);
+    ck_assert_uint_eq(world_slots(w, WEB_SHANGHAI), 0);
+    ck_assert_int_eq(say(OPERATOR_DRAIN, SUBJECT_IDC, SHENZHEN, 0), FOLD_ACCEPTED);
+    for (int i = 0; i < 1200; i++) {
+        (void)world_tick(w, STEP_US);
+        ck_assert_int_ne(w->decide.purpose, DECIDE_SHIFT);
+        ck_assert_uint_eq(world_slots(w, WEB_SHANGHAI), 0);
+    }
+    ck_assert(stopped_by(GUARD_CAPACITY));
 }
 END_TEST
 
 /* A drain that others cannot carry with core alone moves nothing and demotes nobody. */
 START_TEST(law_6_a_drain_does_not_overload_the_others)
 {
-    for (uint32_t i = 0; i < (uint32_t)w->fleet->view_count; i++) {
-        w->control.fleet->demand_rps[WEB * w->fleet->view_count + i] *= 6;
-    }
+    demand(6, 1);
     world_run(w, 30 * US_PER_SEC, STEP_US, 10);
     free(home_room);
     home = copy_of(&w->control.plan, &home_room);
@@ -504,6 +534,7 @@ int main(void)
     tcase_add_test(t, the_shift_waits_until_its_demotion_is_in_force);
     tcase_add_test(t, a_drain_ends_by_its_time);
     tcase_add_test(t, law_5_the_last_one_is_not_drained);
+    tcase_add_test(t, law_6_the_newest_drain_gives_way);
     tcase_add_test(t, law_6_a_drain_does_not_overload_the_others);
     tcase_add_test(t, law_12_a_stateful_service_moves_when_it_is_named);
     tcase_add_test(t, a_drain_of_a_carrier_at_an_idc_moves_its_views_only);

@@ -129,11 +129,12 @@ START_TEST(an_order_stands_until_it_is_taken_back)
     ck_assert_int_eq(say(OPERATOR_UNDRAIN, idc(BEIJING)), FOLD_REQUEST_REFUSED);
     ck_assert(control_order(&w->control, 2)->ended);
     ck_assert_int_eq(say_id(OPERATOR_RELEASE, 2), FOLD_REQUEST_REFUSED);
-    ck_assert_int_eq(say_id(OPERATOR_RELEASE, 1), FOLD_ACCEPTED); /* a pin has no way home */
-    ck_assert_ptr_null(control_order(&w->control, 1));
-    ck_assert_uint_eq(w->control.order_count, 1);
-    ck_assert_int_eq(say(OPERATOR_PIN, idc(SHANGHAI)), FOLD_ACCEPTED);
-    ck_assert_ptr_nonnull(control_order(&w->control, 3)); /* a number is never used again */
+    ck_assert_int_eq(say(OPERATOR_FREEZE, (struct subject){0}), FOLD_ACCEPTED);
+    ck_assert_int_eq(say_id(OPERATOR_RELEASE, 3), FOLD_ACCEPTED); /* nothing has to come home */
+    ck_assert_ptr_null(control_order(&w->control, 3));
+    ck_assert_uint_eq(w->control.order_count, 2);
+    ck_assert_int_eq(say(OPERATOR_FREEZE, (struct subject){0}), FOLD_ACCEPTED);
+    ck_assert_ptr_nonnull(control_order(&w->control, 4)); /* a number is never used again */
 }
 END_TEST
 
@@ -183,11 +184,13 @@ START_TEST(orders_are_bounded)
         beat(US_PER_SEC);
     }
     ck_assert_int_eq(say(OPERATOR_PIN, idc(BEIJING)), FOLD_REQUEST_FULL);
-    ck_assert_int_eq(say_id(OPERATOR_RELEASE, 7), FOLD_ACCEPTED);
-    ck_assert_int_eq(say(OPERATOR_PIN, idc(BEIJING)), FOLD_ACCEPTED);
-    ck_assert_int_eq(say(OPERATOR_FREEZE, (struct subject){0}), FOLD_REQUEST_FULL);
+    ck_assert_int_eq(say_id(OPERATOR_RELEASE, 7), FOLD_ACCEPTED); /* ended, and keeps its place */
+    ck_assert_int_eq(say(OPERATOR_PIN, idc(BEIJING)), FOLD_REQUEST_FULL);
     ck_assert_int_eq(say_id(OPERATOR_RELEASE, 8), FOLD_ACCEPTED);
-    ck_assert_int_eq(say(OPERATOR_FREEZE, (struct subject){0}), FOLD_ACCEPTED);
+    ck_assert_int_eq(say(OPERATOR_FREEZE, (struct subject){0}), FOLD_ACCEPTED); /* of two, one */
+    ck_assert_ptr_null(control_order(&w->control, 7));
+    ck_assert(control_order(&w->control, 8)->ended);
+    ck_assert_int_eq(say(OPERATOR_PIN, idc(BEIJING)), FOLD_REQUEST_FULL);
     ck_assert_int_eq(say_id(OPERATOR_RELEASE, 9), FOLD_ACCEPTED);
     ck_assert_int_eq(say(OPERATOR_FREEZE, (struct subject){0}), FOLD_REQUEST_EXISTS);
 }
