@@ -25,6 +25,7 @@ void fleet_check(const struct fleet *f, struct schema_context *ctx)
     fleet_check_topology(f, ctx);
     fleet_check_addresses(f, ctx);
     fleet_check_services(f, ctx);
+    fleet_check_anycast(f, ctx);
     fleet_check_views(f, ctx);
     fleet_check_policy(f, ctx);
 }

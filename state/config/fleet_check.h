@@ -15,6 +15,7 @@ void fleet_check_topology(const struct fleet *f,
                           struct schema_context *ctx); /* idcs, links, conduits */
 void fleet_check_addresses(const struct fleet *f, struct schema_context *ctx);
 void fleet_check_services(const struct fleet *f, struct schema_context *ctx); /* and entrances */
+void fleet_check_anycast(const struct fleet *f, struct schema_context *ctx);
 void fleet_check_views(const struct fleet *f, struct schema_context *ctx);
 void fleet_check_policy(const struct fleet *f, struct schema_context *ctx);
 

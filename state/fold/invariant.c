@@ -70,6 +70,23 @@ static const char *hops_broken(const struct fleet *f, const struct hops *h, uint
     return NULL;
 }
 
+/* Law 5: an anycast service is announced somewhere, and nothing else is. */
+static const char *announced_broken(const struct fleet *f, const struct plan *p, uint16_t service)
+{
+    uint32_t announcers = 0, able = 0;
+    for (uint16_t x = 0; x < f->idc_count; x++) {
+        uint8_t bit = *plan_announced(p, service, x);
+        bool serves = fleet_announces(f, service, x);
+        able += serves ? 1 : 0;
+        if (bit > 1 || (bit == 1 && !serves)) {
+            return "an IDC announces what it does not serve";
+        }
+        announcers += bit;
+    }
+    bool none = able > 0 && announcers == 0 && !BUG(NEVER_LAST);
+    return none ? "an anycast service is announced nowhere" : NULL;
+}
+
 const char *plan_broken(const struct fleet *f, const struct plan *p)
 {
     if (p->service_count != f->service_count || p->view_count != f->view_count ||
@@ -91,6 +108,9 @@ const char *plan_broken(const struct fleet *f, const struct plan *p)
     for (uint32_t i = 0; i < (uint32_t)p->region_count * p->service_count && broken == NULL; i++) {
         broken = p->tier_limits[i] > FLEET_MAX_TIER ? "a tier limit is out of range" : NULL;
     }
+    for (uint16_t s = 0; s < f->service_count && broken == NULL; s++) {
+        broken = announced_broken(f, p, s);
+    }
     return broken;
 }
 
@@ -109,6 +129,11 @@ const char *change_broken(const struct fleet *f, const struct change *ch)
     case CHANGE_RELEASED: return ch->a < f->link_count && ch->b <= 1 ? NULL : no_place;
     case CHANGE_TIER:
         return ch->a < f->region_count && ch->b < f->service_count && ch->tier.to <= FLEET_MAX_TIER
+                   ? NULL
+                   : no_place;
+    case CHANGE_ANNOUNCE:
+        return ch->a < f->service_count && ch->b < f->idc_count && ch->announced.to <= 1 &&
+                       fleet_announces(f, ch->a, ch->b)
                    ? NULL
                    : no_place;
     }

@@ -114,6 +114,19 @@ static void diff_tiers(const struct plan *from, const struct plan *to, struct ch
     }
 }
 
+static void diff_announced(const struct plan *from, const struct plan *to, struct change_list *l)
+{
+    for (size_t i = 0; i < (size_t)from->service_count * from->idc_count; i++) {
+        if (from->announced[i] != to->announced[i]) {
+            struct change *ch = push(l, CHANGE_ANNOUNCE, i / from->idc_count, i % from->idc_count);
+            if (ch != NULL) {
+                ch->announced.from = from->announced[i];
+                ch->announced.to = to->announced[i];
+            }
+        }
+    }
+}
+
 int plan_diff(const struct plan *from, const struct plan *to, struct change *changes, uint32_t max)
 {
     assert(from->service_count == to->service_count && from->view_count == to->view_count);
@@ -123,6 +136,7 @@ int plan_diff(const struct plan *from, const struct plan *to, struct change *cha
     diff_hops(from, to, &l);
     diff_released(from, to, &l);
     diff_tiers(from, to, &l);
+    diff_announced(from, to, &l);
     return l.full ? ERR_FULL : (int)l.count;
 }
 
@@ -141,6 +155,9 @@ bool plan_has(const struct plan *p, const struct change *ch)
     case CHANGE_TIER:
         return ch->a < p->region_count && ch->b < p->service_count &&
                *plan_tier_limit(p, ch->a, ch->b) == ch->tier.from;
+    case CHANGE_ANNOUNCE:
+        return ch->a < p->service_count && ch->b < p->idc_count &&
+               *plan_announced(p, ch->a, ch->b) == ch->announced.from;
     }
     return false;
 }
@@ -152,6 +169,7 @@ void plan_put(struct plan *p, const struct change *ch)
     case CHANGE_HOPS: *plan_hops(p, ch->a, ch->b) = hops_clean(&ch->hops.to); return;
     case CHANGE_RELEASED: *plan_released(p, ch->a, (uint8_t)ch->b) = ch->released.to; return;
     case CHANGE_TIER: *plan_tier_limit(p, ch->a, ch->b) = ch->tier.to; return;
+    case CHANGE_ANNOUNCE: *plan_announced(p, ch->a, ch->b) = ch->announced.to; return;
     }
 }
 
@@ -169,6 +187,9 @@ struct change plan_value(const struct plan *p, const struct change *place)
         ch.released.from = ch.released.to = *plan_released(p, ch.a, (uint8_t)ch.b);
         break;
     case CHANGE_TIER: ch.tier.from = ch.tier.to = *plan_tier_limit(p, ch.a, ch.b); break;
+    case CHANGE_ANNOUNCE:
+        ch.announced.from = ch.announced.to = *plan_announced(p, ch.a, ch.b);
+        break;
     }
     return ch;
 }
@@ -220,6 +241,12 @@ static void invert_one(struct change *ch)
         ch->tier.to = old;
         break;
     }
+    case CHANGE_ANNOUNCE: {
+        uint8_t old = ch->announced.from;
+        ch->announced.from = ch->announced.to;
+        ch->announced.to = old;
+        break;
+    }
     }
 }
 
@@ -268,6 +295,10 @@ void change_codec(struct codec *c, struct change *ch)
     case CHANGE_TIER:
         codec_u8(c, &ch->tier.from);
         codec_u8(c, &ch->tier.to);
+        return;
+    case CHANGE_ANNOUNCE:
+        codec_u8(c, &ch->announced.from);
+        codec_u8(c, &ch->announced.to);
         return;
     }
     codec_fail(c, ERR_INVALID);

@@ -23,6 +23,25 @@ uint8_t service_top_tier(const struct service *s)
     return top;
 }
 
+bool fleet_announces(const struct fleet *f, uint16_t service, uint16_t idc)
+{
+    bool any = false;
+    for (uint16_t e = 0; e < f->entrance_count && f->services[service].anycast_count > 0 && !any;
+         e++) {
+        any = f->entrances[e].service == service && f->entrances[e].idc == idc;
+    }
+    return any;
+}
+
+uint32_t fleet_announce_bound(const struct fleet *f)
+{
+    uint32_t n = 0;
+    for (uint16_t s = 0; s < f->service_count; s++) {
+        n += f->services[s].anycast_count > 0 ? f->idc_count : 0;
+    }
+    return n;
+}
+
 uint16_t fleet_find_idc(const struct fleet *f, const char *name)
 {
     for (uint16_t i = 0; i < f->idc_count; i++) {

@@ -29,6 +29,7 @@ enum {
     FLEET_MAX_SERVICES = 64,
     FLEET_MAX_FEATURES = 32, /* of one service */
     FLEET_MAX_CHECKS = 4,    /* of one service */
+    FLEET_MAX_ANYCAST = 4,   /* prefixes of one service */
     FLEET_MAX_ENTRANCES = 1024,
     FLEET_MAX_ADDRESSES = 32, /* of one entrance */
     FLEET_MAX_REFERENCES = 64,
@@ -145,10 +146,12 @@ struct service {
     bool stateful; /* law 12: the machine alone never moves it */
     uint16_t feature_count;
     uint16_t check_count;
+    uint16_t anycast_count;
     bool has_load; /* it tells its load */
     struct load_source load;
     struct feature *features;
     struct check checks[FLEET_MAX_CHECKS];
+    struct prefix anycast[FLEET_MAX_ANYCAST]; /* every IDC that serves it announces them */
 };
 
 /* An address pool of a service at an IDC, reached through carriers. Traffic is given to entrances.
@@ -221,6 +224,7 @@ struct fleet {
     char zone[FLEET_DNS_NAME_SIZE]; /* the zone that Spillway updates; absolute, with dot */
     uint16_t geo_ttl_s;             /* TTL of the customer's CNAMEs, part of the stated windows */
     uint16_t route_table;           /* kernel table of our routes */
+    uint16_t announce_table;        /* kernel table of what a BGP daemon is to announce */
     uint8_t route_protocol;         /* kernel protocol number of our routes */
     uint16_t stamp_port;            /* UDP port of STAMP reflectors (RFC 8762: 862) */
     struct policy policy;
@@ -262,6 +266,10 @@ static inline uint64_t fleet_demand_rps(const struct fleet *f, uint16_t service,
 uint64_t service_cost_ppm(const struct service *s, uint8_t tier_limit);
 /* Highest tier of any feature of the service. */
 uint8_t service_top_tier(const struct service *s);
+/* The IDC announces the service's anycast prefixes when all is well: an entrance of it is there. */
+bool fleet_announces(const struct fleet *f, uint16_t service, uint16_t idc);
+/* Pairs of an anycast service and an IDC: how many announcements a plan can change at most. */
+uint32_t fleet_announce_bound(const struct fleet *f);
 /* Index by name, or FLEET_NONE. */
 uint16_t fleet_find_idc(const struct fleet *f, const char *name);
 uint16_t fleet_find_service(const struct fleet *f, const char *name);

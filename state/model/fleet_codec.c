@@ -83,6 +83,15 @@ static void policy_codec(struct codec *c, struct policy *p)
     codec_u32(c, &p->error_limit_ppm);
 }
 
+static void prefix_codec(struct codec *c, struct prefix *p)
+{
+    address_codec(c, &p->address);
+    codec_u8(c, &p->length);
+    if (p->length > (p->address.family == 4 ? 32 : 128)) {
+        codec_fail(c, ERR_INVALID);
+    }
+}
+
 static void idc_codec(struct codec *c, struct idc *i, const struct fleet *f)
 {
     codec_string(c, i->name, sizeof i->name);
@@ -93,11 +102,7 @@ static void idc_codec(struct codec *c, struct idc *i, const struct fleet *f)
     codec_bool(c, &i->auto_restore);
     count_codec(c, &i->prefix_count, FLEET_MAX_PREFIXES);
     for (uint16_t k = 0; k < i->prefix_count; k++) {
-        address_codec(c, &i->prefixes[k].address);
-        codec_u8(c, &i->prefixes[k].length);
-        if (i->prefixes[k].length > (i->prefixes[k].address.family == 4 ? 32 : 128)) {
-            codec_fail(c, ERR_INVALID);
-        }
+        prefix_codec(c, &i->prefixes[k]);
     }
     codec_string(c, i->probe_key, sizeof i->probe_key);
     codec_string(c, i->probe_key_next, sizeof i->probe_key_next);
@@ -192,6 +197,10 @@ static void service_codec(struct codec *c, struct service *s)
     for (uint16_t k = 0; k < s->check_count; k++) {
         check_codec(c, &s->checks[k]);
     }
+    count_codec(c, &s->anycast_count, FLEET_MAX_ANYCAST);
+    for (uint16_t k = 0; k < s->anycast_count; k++) {
+        prefix_codec(c, &s->anycast[k]);
+    }
     count_codec(c, &s->feature_count, FLEET_MAX_FEATURES);
     if (!codec_array(c, (void **)&s->features, s->feature_count, sizeof *s->features)) {
         return;
@@ -250,6 +259,7 @@ static void head_codec(struct codec *c, struct fleet *f)
     codec_string(c, f->zone, sizeof f->zone);
     codec_u16(c, &f->geo_ttl_s);
     codec_u16(c, &f->route_table);
+    codec_u16(c, &f->announce_table);
     codec_u8(c, &f->route_protocol);
     codec_u16(c, &f->stamp_port);
     policy_codec(c, &f->policy);

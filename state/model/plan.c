@@ -42,13 +42,18 @@ static size_t tier_total(const struct plan *p)
     return (size_t)p->region_count * p->service_count;
 }
 
+static size_t announced_total(const struct plan *p)
+{
+    return (size_t)p->service_count * p->idc_count;
+}
+
 size_t plan_arena_size(const struct fleet *f)
 {
-    /* Each of the four arrays may need 15 bytes of alignment. */
+    /* Each of the five arrays may need 15 bytes of alignment. */
     return sizeof(struct answer) * f->service_count * f->view_count +
            sizeof(struct hops) * f->idc_count * f->idc_count +
            sizeof(uint32_t) * 2 * f->link_count + (size_t)f->region_count * f->service_count +
-           4 * 16;
+           (size_t)f->service_count * f->idc_count + 5 * 16;
 }
 
 int plan_new(const struct fleet *f, struct arena *a, struct plan *ret_plan)
@@ -62,8 +67,15 @@ int plan_new(const struct fleet *f, struct arena *a, struct plan *ret_plan)
     p.hops = ARENA_NEW(a, struct hops, hops_total(&p));
     p.released = ARENA_NEW(a, uint32_t, released_total(&p));
     p.tier_limits = ARENA_NEW(a, uint8_t, tier_total(&p));
-    if (p.answers == NULL || p.hops == NULL || p.released == NULL || p.tier_limits == NULL) {
+    p.announced = ARENA_NEW(a, uint8_t, announced_total(&p));
+    if (p.answers == NULL || p.hops == NULL || p.released == NULL || p.tier_limits == NULL ||
+        p.announced == NULL) {
         return ERR_FULL;
+    }
+    for (uint16_t s = 0; s < f->service_count; s++) {
+        for (uint16_t x = 0; x < f->idc_count; x++) {
+            *plan_announced(&p, s, x) = fleet_announces(f, s, x);
+        }
     }
     for (uint16_t r = 0; r < f->region_count; r++) {
         for (uint16_t s = 0; s < f->service_count; s++) {
@@ -84,6 +96,7 @@ void plan_copy(struct plan *to, const struct plan *from)
     memcpy(to->hops, from->hops, hops_total(from) * sizeof *from->hops);
     memcpy(to->released, from->released, released_total(from) * sizeof *from->released);
     memcpy(to->tier_limits, from->tier_limits, tier_total(from) * sizeof *from->tier_limits);
+    memcpy(to->announced, from->announced, announced_total(from) * sizeof *from->announced);
 }
 
 void answer_codec(struct codec *c, struct answer *a)
@@ -111,7 +124,7 @@ void hops_codec(struct codec *c, struct hops *h)
     }
 }
 
-enum { PART_ANSWERS, PART_HOPS, PART_RELEASED, PART_TIERS, PLAN_PARTS };
+enum { PART_ANSWERS, PART_HOPS, PART_RELEASED, PART_TIERS, PART_ANNOUNCED, PLAN_PARTS };
 
 static void row_codec(struct codec *c, struct plan *p, size_t part, size_t i)
 {
@@ -119,14 +132,15 @@ static void row_codec(struct codec *c, struct plan *p, size_t part, size_t i)
     case PART_ANSWERS: answer_codec(c, &p->answers[i]); break;
     case PART_HOPS: hops_codec(c, &p->hops[i]); break;
     case PART_RELEASED: codec_u32(c, &p->released[i]); break;
-    default: codec_u8(c, &p->tier_limits[i]); break;
+    case PART_TIERS: codec_u8(c, &p->tier_limits[i]); break;
+    default: codec_u8(c, &p->announced[i]); break;
     }
 }
 
 static size_t part_total(const struct plan *p, size_t part)
 {
     const size_t totals[PLAN_PARTS] = {answer_total(p), hops_total(p), released_total(p),
-                                       tier_total(p)};
+                                       tier_total(p), announced_total(p)};
     return totals[part];
 }
 
@@ -182,5 +196,5 @@ struct digest plan_digest(const struct plan *p)
 
 struct digest plan_shape_digest(const struct plan *p)
 {
-    return parts_digest(p, 1U << PART_ANSWERS | 1U << PART_HOPS | 1U << PART_TIERS);
+    return parts_digest(p, ((1U << PLAN_PARTS) - 1) & ~(1U << PART_RELEASED));
 }

@@ -53,12 +53,13 @@ struct plan {
     uint32_t *released; /* [link * 2 + end]: highest number of a local down that this plan has seen
                            over */
     uint8_t *tier_limits; /* [region * service_count + service]: highest tier served there */
+    uint8_t *announced;   /* [service * idc_count + idc]: 1: its anycast prefixes, else 0 */
 };
 
 /* Bytes of arena that one plan for the fleet takes. */
 size_t plan_arena_size(const struct fleet *f);
-/* An empty plan (no slots, no hops, every tier served) sized for the fleet, in the arena.
- * ERR_FULL when the arena is too small. */
+/* An empty plan (no slots, no hops, every tier served, every IDC announcing) sized for the fleet,
+ * in the arena. ERR_FULL when the arena is too small. */
 int plan_new(const struct fleet *f, struct arena *a, struct plan *ret_plan) MUST_CHECK;
 /* Copies the contents of a plan to another of the same sizes. */
 void plan_copy(struct plan *to, const struct plan *from);
@@ -87,14 +88,19 @@ static inline uint8_t *plan_tier_limit(const struct plan *p, uint16_t region, ui
     return &p->tier_limits[(uint32_t)region * p->service_count + service];
 }
 
-enum change_kind { CHANGE_ANSWER = 1, CHANGE_HOPS, CHANGE_RELEASED, CHANGE_TIER };
+static inline uint8_t *plan_announced(const struct plan *p, uint16_t service, uint16_t idc)
+{
+    return &p->announced[(uint32_t)service * p->idc_count + idc];
+}
+
+enum change_kind { CHANGE_ANSWER = 1, CHANGE_HOPS, CHANGE_RELEASED, CHANGE_TIER, CHANGE_ANNOUNCE };
 
 /* One difference between two plans. It carries both sides, so the inverse is the same list with old
  * and new exchanged, and applying it checks that it meets what it expects. */
 struct change {
     enum change_kind kind;
-    uint16_t a; /* service | source idc | link | region */
-    uint16_t b; /* view | destination idc | end | service */
+    uint16_t a; /* service | source idc | link | region | service */
+    uint16_t b; /* view | destination idc | end | service | idc */
     union {
         struct {
             struct answer from, to;
@@ -108,6 +114,9 @@ struct change {
         struct {
             uint8_t from, to;
         } tier;
+        struct {
+            uint8_t from, to;
+        } announced;
     };
 };
 

@@ -5,7 +5,7 @@ uint32_t record_max_changes(const struct fleet *f)
 {
     uint64_t n = (uint64_t)f->service_count * f->view_count +
                  (uint64_t)f->idc_count * f->idc_count + (uint64_t)2 * f->link_count +
-                 (uint64_t)f->region_count * f->service_count;
+                 (uint64_t)f->region_count * f->service_count + fleet_announce_bound(f);
     return n < RECORD_MAX_CHANGES ? (uint32_t)n : RECORD_MAX_CHANGES;
 }
 

@@ -38,7 +38,7 @@ static size_t plan_size(const struct fleet *f)
     return 64 + f->service_count * answers_size(f) +
            (size_t)f->idc_count * f->idc_count * hops_size +
            2 * (size_t)f->link_count * sizeof(uint32_t) +
-           (size_t)f->region_count * f->service_count;
+           (size_t)f->region_count * f->service_count + (size_t)f->service_count * f->idc_count;
 }
 
 /* A change of every place of a plan, with its order or without. */
@@ -47,7 +47,8 @@ static size_t changes_size(const struct fleet *f)
     static const size_t change = 8 + 4; /* kind, a, b; order */
     size_t answers = f->service_count * (f->view_count * change + 2 * answers_size(f));
     size_t hops = (size_t)f->idc_count * f->idc_count * (change + 2 * hops_size);
-    size_t others = (2 * (size_t)f->link_count + (size_t)f->region_count * f->service_count) *
+    size_t others = (2 * (size_t)f->link_count + (size_t)f->region_count * f->service_count +
+                     fleet_announce_bound(f)) *
                     (change + 2 * sizeof(uint32_t));
     return min_size(answers + hops + others,
                     RECORD_MAX_CHANGES * (change + 2 * answer_size(FLEET_MAX_SLOTS)));
@@ -77,12 +78,12 @@ static size_t decide_size(const struct fleet *f)
            changes_size(f); /* and so the OPERATOR that undoes it */
 }
 
-/* A rescue must fit into one DECIDE: every answer, release and tier limit at once. Hops alone may
- * be spread over several. */
+/* A rescue must fit into one DECIDE: every answer, release, tier limit and announcement at once.
+ * Hops alone may be spread over several. */
 static bool rescue_fits(const struct fleet *f)
 {
     uint64_t n = (uint64_t)f->service_count * f->view_count + (uint64_t)2 * f->link_count +
-                 (uint64_t)f->region_count * f->service_count;
+                 (uint64_t)f->region_count * f->service_count + fleet_announce_bound(f);
     return n <= RECORD_MAX_CHANGES;
 }
 

@@ -125,6 +125,7 @@ static void scramble(struct plan *p, struct rng *rng)
     }
     *plan_released(p, 0, 1) = (uint32_t)rng_below(rng, 3);
     *plan_tier_limit(p, 1, 0) = (uint8_t)rng_below(rng, 3);
+    *plan_announced(p, 0, 1) = (uint8_t)rng_below(rng, 2);
 }
 
 START_TEST(diff_applied_gives_the_other_plan_and_inverted_the_first)
@@ -168,6 +169,13 @@ START_TEST(change_codec_round_trip)
     struct codec w = codec_writer(room, sizeof room);
     change_codec(&w, &in);
     struct codec r = codec_reader(room, w.pos, NULL);
+    change_codec(&r, &out);
+    ck_assert_int_eq(codec_finish(&r), OK);
+    ck_assert_mem_eq(&in, &out, sizeof in);
+    in = (struct change){.kind = CHANGE_ANNOUNCE, .a = 63, .b = 319, .announced = {1, 0}};
+    w = codec_writer(room, sizeof room);
+    change_codec(&w, &in);
+    r = codec_reader(room, w.pos, NULL);
     change_codec(&r, &out);
     ck_assert_int_eq(codec_finish(&r), OK);
     ck_assert_mem_eq(&in, &out, sizeof in);

@@ -92,6 +92,10 @@ static void change(struct rng *r, struct change *ch)
         ch->tier.from = (uint8_t)rng_below(r, FLEET_MAX_TIER + 1);
         ch->tier.to = (uint8_t)rng_below(r, FLEET_MAX_TIER + 1);
         break;
+    case CHANGE_ANNOUNCE:
+        ch->announced.from = (uint8_t)rng_below(r, 2);
+        ch->announced.to = (uint8_t)rng_below(r, 2);
+        break;
     }
 }
 
@@ -302,6 +306,9 @@ static void largest_changes(const struct fleet *f, struct decide *d)
     }
     for (uint32_t i = 0; i < (uint32_t)f->region_count * f->service_count; i++) {
         *ch++ = (struct change){.kind = CHANGE_TIER, .tier = {0, 9}};
+    }
+    for (uint32_t i = 0; i < fleet_announce_bound(f); i++) {
+        *ch++ = (struct change){.kind = CHANGE_ANNOUNCE, .announced = {0, 1}};
     }
     d->change_count = (uint32_t)(ch - d->changes);
 }
