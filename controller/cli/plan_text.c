@@ -20,6 +20,22 @@ static void print_answer(const struct fleet *f, const struct plan *p, uint16_t s
     fputs(a->count == 0 ? " (no entrance reaches it)\n" : "\n", out);
 }
 
+static void print_announced(const struct fleet *f, const struct plan *p, FILE *out)
+{
+    for (uint16_t s = 0; s < f->service_count; s++) {
+        if (f->services[s].anycast_count == 0) {
+            continue;
+        }
+        fprintf(out, "announced\n  %-12s", f->services[s].name);
+        for (uint16_t x = 0; x < f->idc_count; x++) {
+            if (*plan_announced(p, s, x) == 1) {
+                fprintf(out, " %s", f->idcs[x].name);
+            }
+        }
+        fputc('\n', out);
+    }
+}
+
 void plan_print(const struct fleet *f, const struct plan *p, FILE *out)
 {
     fputs("answers (service, view, entrance slots/of)\n", out);
@@ -52,6 +68,7 @@ void plan_print(const struct fleet *f, const struct plan *p, FILE *out)
         }
     }
     fprintf(out, "routes\n  %u of %u pairs of IDCs have ordered next hops\n", routed, pairs);
+    print_announced(f, p, out);
 }
 
 uint32_t plan_slots_at(const struct fleet *f, const struct plan *p, uint16_t service, uint16_t idc)

@@ -227,6 +227,7 @@ static void run_routes(struct act *a, struct out *o)
         e->routes.fence = a->plan;
         e->routes.count = a->routes.want_count;
         e->routes.want = a->routes.want;
+        e->routes.announced = a->routes.announced;
         a->routes.changed = false;
         job_start(&a->routing, o, &a->plan);
     }

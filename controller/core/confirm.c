@@ -7,17 +7,9 @@
 
 enum word { WORD_STANDS, WORD_WAITS, WORD_FALLS };
 
-static uint32_t change_bound(const struct fleet *f)
-{
-    uint32_t n = (uint32_t)f->service_count * f->view_count +
-                 (uint32_t)f->idc_count * f->idc_count + 2 * (uint32_t)f->link_count +
-                 (uint32_t)f->region_count * f->service_count;
-    return n < RECORD_MAX_CHANGES ? n : RECORD_MAX_CHANGES;
-}
-
 size_t confirm_arena_size(const struct fleet *f)
 {
-    return change_bound(f) * sizeof(struct change) + INCIDENT_MAX * sizeof(struct incident) +
+    return record_max_changes(f) * sizeof(struct change) + INCIDENT_MAX * sizeof(struct incident) +
            f->idc_count * sizeof(struct evidence_ref) + 3 * 16;
 }
 
@@ -152,7 +144,7 @@ int confirm(const struct control *c, const struct evidence *evidence, const stru
         *ret_decide = out;
         return OK;
     }
-    uint32_t bound = change_bound(c->fleet);
+    uint32_t bound = record_max_changes(c->fleet);
     out.changes = ARENA_NEW(a, struct change, bound);
     out.incidents = ARENA_NEW(a, struct incident, INCIDENT_MAX);
     out.evidence = ARENA_NEW(a, struct evidence_ref, c->fleet->idc_count);

@@ -1,6 +1,7 @@
 /* decide.c: composes incidents, planner, rollout and guards into the next decision. */
 #include "core/decide.h"
 
+#include "core/announce.h"
 #include "core/demand.h"
 #include "core/drill.h"
 #include "core/guard.h"
@@ -32,14 +33,6 @@ struct work {
     int64_t next_us;
 };
 
-static uint32_t change_bound(const struct fleet *f)
-{
-    uint64_t n = (uint64_t)f->service_count * f->view_count +
-                 (uint64_t)f->idc_count * f->idc_count + (uint64_t)2 * f->link_count +
-                 (uint64_t)f->region_count * f->service_count;
-    return n < RECORD_MAX_CHANGES ? (uint32_t)n : RECORD_MAX_CHANGES;
-}
-
 static uint32_t verdict_bound(const struct fleet *f)
 {
     uint64_t n = (uint64_t)f->link_count + f->conduit_count + (uint64_t)3 * f->idc_count +
@@ -53,7 +46,7 @@ size_t decide_arena_size(const struct fleet *f)
     size_t result =
         sizeof(struct evidence_ref) * f->idc_count + sizeof(struct verdict) * verdict_bound(f) +
         sizeof(struct guard_result) * RECORD_MAX_GUARDS + sizeof(struct incident) * INCIDENT_MAX +
-        sizeof(struct change) * change_bound(f);
+        sizeof(struct change) * record_max_changes(f);
     size_t home = 2 * path_count(f) + f->link_count; /* all usable, none dead, none out */
     return outlook_arena_size(f) + 2 * plan_arena_size(f) + 3 * planner_arena_size(f) +
            2 * nexthop_arena_size(f) + drill_headroom_arena_size(f) + demand_arena_size(f) +
@@ -128,7 +121,7 @@ static bool hops_differ(const struct hops *a, const struct hops *b)
     return a->count != b->count || memcmp(a->links, b->links, a->count * sizeof a->links[0]) != 0;
 }
 
-/* Answers and tier limits that are not the same in both plans. */
+/* Answers, tier limits and announcements that are not the same in both plans. */
 static uint32_t count_moves(const struct plan *a, const struct plan *b)
 {
     uint32_t n = 0;
@@ -138,7 +131,7 @@ static uint32_t count_moves(const struct plan *a, const struct plan *b)
     for (size_t i = 0; i < (size_t)a->region_count * a->service_count; i++) {
         n += a->tier_limits[i] != b->tier_limits[i] ? 1 : 0;
     }
-    return n;
+    return n + announce_moves(a, b);
 }
 
 /* Next hops and releases that are not the same in both plans. */
@@ -173,10 +166,10 @@ static int propose_routes(struct work *w)
 static void bound_hops(struct work *w)
 {
     const struct plan *from = &w->o.c->plan;
-    uint32_t room = change_bound(w->o.f);
-    uint64_t others = (uint64_t)from->service_count * from->view_count +
-                      (uint64_t)2 * from->link_count +
-                      (uint64_t)from->region_count * from->service_count;
+    uint32_t room = record_max_changes(w->o.f);
+    uint64_t others =
+        (uint64_t)from->service_count * from->view_count + (uint64_t)2 * from->link_count +
+        (uint64_t)from->region_count * from->service_count + fleet_announce_bound(w->o.f);
     room = others < room ? room - (uint32_t)others : 0;
     for (size_t i = 0; i < (size_t)from->idc_count * from->idc_count; i++) {
         const struct hops *a = &from->hops[i];
@@ -192,12 +185,13 @@ static void bound_hops(struct work *w)
     }
 }
 
-/* Away from what is dead: answers, tiers, hops and releases in one generation. */
+/* Away from what is dead: answers, tiers, announcements, hops and releases in one generation. */
 static int propose_rescue(struct work *w)
 {
     const struct plan *from = &w->o.c->plan;
     plan_copy(&w->to, from);
     planner_rescue(&w->planner, &w->to);
+    announce_rescue(&w->o, &w->to);
     int status = propose_routes(w);
     if (status != OK) {
         return status;
@@ -273,6 +267,7 @@ static int make_target(struct work *w, struct planner *p, struct plan *ret_targe
     orders_target(&w->o, ret_target);
     planner_rescue(p, ret_target);
     planner_shed(p, ret_target);
+    announce_target(&w->o, ret_target);
     orders_target_end(&w->o, ret_target);
     *ret_way = (struct rollout_way){.target = ret_target, .whole = whole, .load = &p->load};
     return OK;
@@ -369,7 +364,7 @@ static int propose_return(struct work *w)
     struct plan target;
     struct rollout_way way;
     int64_t wait_us = rollout_wait_us(&w->o);
-    bool home = any_recovering(&w->cases) || orders_due(&w->o);
+    bool home = any_recovering(&w->cases) || orders_due(&w->o) || announce_due(&w->o);
     if (death_pending(&w->o) || (!home && !any_relief(w))) {
         return OK; /* d->next_us is when a confirmation completes */
     }

@@ -121,6 +121,14 @@ static void put_tier(const struct fleet *f, const struct change *ch, struct text
     text_put(t, down ? " stay" : " are served");
 }
 
+static void put_announcement(const struct fleet *f, const struct change *ch, struct text *t)
+{
+    put_service(f, ch->a, t);
+    text_put(t, " at ");
+    put_idc(f, ch->b, t);
+    text_put(t, ch->announced.to == 1 ? ": announced by BGP again" : ": withdrawn from BGP");
+}
+
 void explain_change(const struct fleet *f, const struct change *ch, struct text *t)
 {
     switch (ch->kind) {
@@ -143,6 +151,7 @@ void explain_change(const struct fleet *f, const struct change *ch, struct text 
         text_put_int(t, ch->released.to);
         return;
     case CHANGE_TIER: put_tier(f, ch, t); return;
+    case CHANGE_ANNOUNCE: put_announcement(f, ch, t); return;
     }
     text_put(t, "an unknown change");
 }

@@ -136,6 +136,7 @@ static void tell_changes(const struct fleet *f, const struct decide *d, struct t
     tell_demands(f, d, t);
     tell_kind(f, d, CHANGE_TIER, t);
     tell_kind(f, d, CHANGE_ANSWER, t);
+    tell_kind(f, d, CHANGE_ANNOUNCE, t);
     tell_kind(f, d, CHANGE_HOPS, t);
     tell_kind(f, d, CHANGE_RELEASED, t);
 }

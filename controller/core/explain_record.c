@@ -19,7 +19,7 @@ static uint32_t slots_moved(const struct change *ch)
 }
 
 struct summary {
-    uint32_t slots, demotions, promotions, hops, releases;
+    uint32_t slots, demotions, promotions, hops, releases, announced, withdrawn;
 };
 
 static struct summary summarise(const struct decide *d)
@@ -34,6 +34,10 @@ static struct summary summarise(const struct decide *d)
         case CHANGE_TIER:
             s.demotions += ch->tier.to < ch->tier.from ? 1 : 0;
             s.promotions += ch->tier.to > ch->tier.from ? 1 : 0;
+            break;
+        case CHANGE_ANNOUNCE:
+            s.announced += ch->announced.to == 1 ? 1 : 0;
+            s.withdrawn += ch->announced.to == 1 ? 0 : 1;
             break;
         }
     }
@@ -102,6 +106,8 @@ static void put_decide(const struct fleet *f, const struct decide *d, struct tex
     put_part(t, s.slots, "slot moved", "slots moved", &first);
     put_part(t, s.demotions, "demotion", "demotions", &first);
     put_part(t, s.promotions, "promotion", "promotions", &first);
+    put_part(t, s.withdrawn, "announcement withdrawn", "announcements withdrawn", &first);
+    put_part(t, s.announced, "announced again", "announced again", &first);
     put_part(t, s.hops, "route changed", "routes changed", &first);
     put_part(t, s.releases, "link end released", "link ends released", &first);
     put_part(t, d->demand_count, "demand measured", "demands measured", &first);

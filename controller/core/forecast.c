@@ -372,7 +372,8 @@ static void note(struct forecast *fc, const struct decide *d)
         case CHANGE_ANSWER: s->answers++; break;
         case CHANGE_TIER: s->tiers++; break;
         case CHANGE_HOPS: s->hops++; break;
-        case CHANGE_RELEASED: break;
+        case CHANGE_RELEASED:
+        case CHANGE_ANNOUNCE: break;
         }
     }
 }

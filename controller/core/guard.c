@@ -2,6 +2,7 @@
 #include "core/guard.h"
 
 #include "base/bug.h"
+#include "core/announce.h"
 #include "core/orders.h"
 #include "core/rollout.h"
 
@@ -198,6 +199,7 @@ static struct subject subject_of(const struct check_run *g, const struct change 
     case CHANGE_HOPS: return (struct subject){SUBJECT_IDC, place->a, 0};
     case CHANGE_RELEASED: return (struct subject){SUBJECT_LINK, place->a, 0};
     case CHANGE_TIER: return (struct subject){SUBJECT_FEATURES, place->a, place->b};
+    case CHANGE_ANNOUNCE: return (struct subject){SUBJECT_SERVICE, place->a, place->b};
     }
     return (struct subject){0};
 }
@@ -243,6 +245,44 @@ static uint16_t over_capacity(const struct check_run *g, uint16_t s)
     return FLEET_NONE;
 }
 
+/* Checks the announcements of one kind, 1 or 0; a forbidden change stays undone. */
+static void check_announced(struct check_run *g, uint16_t s, uint8_t kind)
+{
+    for (uint16_t x = 0; x < g->o->f->idc_count; x++) {
+        unsigned forbidden = *plan_announced(g->to, s, x) == kind
+                                 ? announce_forbids(g->o, g->purpose, g->to, s, x)
+                                 : 0;
+        if (forbidden != 0) {
+            *plan_announced(g->to, s, x) = *plan_announced(&g->o->c->plan, s, x);
+            tell(g, (enum guard)forbidden, false, (struct subject){SUBJECT_SERVICE, s, x});
+        }
+    }
+}
+
+/* Who withdraws relies on who announces, so these come first; and after what an undo keeps. */
+static void check_announcements(struct check_run *g)
+{
+    for (uint16_t s = 0; s < g->o->f->service_count; s++) {
+        if (g->o->f->services[s].anycast_count > 0) {
+            check_announced(g, s, 1);
+            check_announced(g, s, 0);
+        }
+    }
+}
+
+static void tell_who_announces(struct check_run *g)
+{
+    for (uint16_t s = 0; s < g->o->f->service_count; s++) {
+        for (uint16_t x = 0; g->o->f->services[s].anycast_count > 0 && x < g->o->f->idc_count;
+             x++) {
+            unsigned guard = announce_stays(g->o, g->to, s, x);
+            if (guard != 0) {
+                tell(g, (enum guard)guard, false, (struct subject){SUBJECT_SERVICE, s, x});
+            }
+        }
+    }
+}
+
 /* Everything that the proposal wanted for the service stays as it is. */
 static void drop_service(struct check_run *g, uint16_t s)
 {
@@ -251,6 +291,9 @@ static void drop_service(struct check_run *g, uint16_t s)
     }
     for (uint16_t r = 0; r < g->o->f->region_count; r++) {
         *plan_tier_limit(g->to, r, s) = *plan_tier_limit(&g->o->c->plan, r, s);
+    }
+    for (uint16_t x = 0; x < g->o->f->idc_count; x++) {
+        *plan_announced(g->to, s, x) = *plan_announced(&g->o->c->plan, s, x);
     }
 }
 
@@ -351,6 +394,7 @@ void guard_check(const struct outlook *o, enum decide_purpose purpose, struct lo
     }
     check_tiers(&g);
     check_kept(&g);
+    check_announcements(&g);
     check_interval(&g);
     bool moves = purpose != DECIDE_NOTE && purpose != DECIDE_ROUTES;
     for (uint16_t s = 0; moves && s < f->service_count; s++) {
@@ -361,6 +405,7 @@ void guard_check(const struct outlook *o, enum decide_purpose purpose, struct lo
             tell_what_stays(&g, s, v);
         }
     }
+    tell_who_announces(&g);
     for (unsigned guard = GUARD_NEVER_LAST; guard <= GUARD_LAST; guard++) {
         if (!stopped(log, (enum guard)guard)) {
             tell(&g, (enum guard)guard, true, (struct subject){0});

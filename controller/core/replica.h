@@ -117,6 +117,7 @@ struct effect {
             struct fence fence;
             uint32_t count;
             const struct route_want *want; /* borrowed until the next step */
+            const uint8_t *announced;      /* [service] 1: this IDC announces it; borrowed too */
         } routes;
         struct {
             struct fence fence;

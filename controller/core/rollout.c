@@ -2,6 +2,7 @@
 #include "core/rollout.h"
 
 #include "base/bug.h"
+#include "core/announce.h"
 #include "core/orders.h"
 #include "core/overload.h"
 
@@ -149,6 +150,7 @@ static void walk_slots(struct walk *w)
             walk_answer(w, s, v);
         }
     }
+    w->moved += announce_step(w->o, w->way->target, w->away, w->to, &w->blocked);
 }
 
 /* All usable entrances of the service in the region carry the plan with the headroom free. */

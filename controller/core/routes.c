@@ -7,19 +7,21 @@ size_t routes_arena_size(const struct fleet *f)
 {
     size_t idc = sizeof(struct hops) + sizeof(uint16_t) + sizeof(struct route_want);
     size_t link = sizeof(struct local_link) + sizeof(uint32_t);
-    return idc * f->idc_count + link * f->link_count + 5 * 16;
+    return idc * f->idc_count + link * f->link_count + f->service_count + 6 * 16;
 }
 
 int routes_new(const struct fleet *f, struct arena *a, struct routes *ret_r)
 {
-    struct routes r = {.idc_count = f->idc_count, .link_count = f->link_count};
+    struct routes r = {
+        .idc_count = f->idc_count, .link_count = f->link_count, .service_count = f->service_count};
     r.links = ARENA_NEW(a, struct local_link, f->link_count);
     r.hops = ARENA_NEW(a, struct hops, f->idc_count);
     r.released = ARENA_NEW(a, uint32_t, f->link_count);
     r.present = ARENA_NEW(a, uint16_t, f->idc_count);
     r.want = ARENA_NEW(a, struct route_want, f->idc_count);
+    r.announced = ARENA_NEW(a, uint8_t, f->service_count);
     if (r.links == NULL || r.hops == NULL || r.released == NULL || r.present == NULL ||
-        r.want == NULL) {
+        r.want == NULL || r.announced == NULL) {
         return ERR_FULL;
     }
     for (uint16_t i = 0; i < f->idc_count; i++) {
@@ -120,6 +122,10 @@ void routes_plan(struct routes *r, const struct fleet *f, const struct plan *p, 
     for (uint16_t l = 0; l < f->link_count; l++) {
         int end = link_end_at(&f->links[l], me);
         r->released[l] = end < 0 ? 0 : *plan_released(p, l, (uint8_t)end);
+    }
+    for (uint16_t s = 0; s < r->service_count; s++) {
+        r->changed = r->changed || r->announced[s] != *plan_announced(p, s, me);
+        r->announced[s] = *plan_announced(p, s, me);
     }
     order_all(r);
 }

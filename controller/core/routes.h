@@ -23,7 +23,9 @@ struct routes {
     uint16_t *present;        /* [destination]: the effective hop, FLEET_NONE for none */
     struct route_want *want;  /* [destination], want_count of them */
     uint32_t want_count;
-    bool changed; /* want is not what was handed out last */
+    uint16_t service_count;
+    uint8_t *announced; /* [service] 1: this IDC announces it, by the plan acted upon */
+    bool changed;       /* want is not what was handed out last */
 };
 
 size_t routes_arena_size(const struct fleet *f);

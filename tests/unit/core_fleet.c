@@ -56,6 +56,7 @@ static void add_service(struct fleet *f, struct rng *r, struct arena *a, uint16_
     NAME(at->name, "service", s);
     at->stateful = s > 0 && rng_chance(r, 300000);
     at->check_count = 1;
+    at->anycast_count = at->stateful ? 0 : 1;
     at->feature_count = (uint16_t)(1 + rng_below(r, 5));
     at->features = NEW(a, struct feature, at->feature_count);
     for (uint16_t i = 0; i < at->feature_count; i++) {
