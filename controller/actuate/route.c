@@ -312,6 +312,20 @@ static int add_target(const struct fleet *f, uint16_t idc, const struct route_ta
     return status;
 }
 
+/* The anycast prefixes of the services that are served here. */
+static void add_announcements(const struct fleet *f, uint16_t idc, const uint8_t *announced,
+                              struct route_request *r)
+{
+    for (uint16_t s = 0; announced != NULL && s < f->service_count; s++) {
+        const struct service *service = &f->services[s];
+        for (uint16_t i = 0; i < service->anycast_count && fleet_announces(f, s, idc); i++)
+            r->announcements[r->announcement_count++] = (struct route_announcement){
+                .prefix = service->anycast[i],
+                .on = announced[s] == 1,
+            };
+    }
+}
+
 static int encode(struct route_request *r, struct job **ret_job)
 {
     struct codec measure = codec_measure();
@@ -330,26 +344,32 @@ static int encode(struct route_request *r, struct job **ret_job)
 }
 
 static int make_job(struct route_client *c, const struct fleet *f, const struct fence *fence,
-                    const struct route_target *targets, uint32_t count, struct job **ret_job)
+                    const struct route_target *targets, uint32_t count, const uint8_t *announced,
+                    struct job **ret_job)
 {
     struct route_request r = {.id = c->next_id, .fence = *fence};
     size_t prefixes = (size_t)count * FLEET_MAX_PREFIXES + 1;
     r.gateways = calloc(ROUTE_MAX_GATEWAYS, sizeof(*r.gateways));
     r.prefixes = calloc(prefixes, sizeof(*r.prefixes));
-    int status = r.gateways != NULL && r.prefixes != NULL ? OK : ERR_MEMORY;
+    r.announcements = calloc(ROUTE_MAX_ANNOUNCED, sizeof(*r.announcements));
+    bool room = r.gateways != NULL && r.prefixes != NULL && r.announcements != NULL;
+    int status = room ? OK : ERR_MEMORY;
     for (uint32_t i = 0; status == OK && i < count; i++)
         status = add_target(f, c->idc, &targets[i], &r);
-    if (status == OK)
+    if (status == OK) {
+        add_announcements(f, c->idc, announced, &r);
         status = encode(&r, ret_job);
+    }
     if (status == OK)
         c->next_id++;
     free(r.gateways);
     free(r.prefixes);
+    free(r.announcements);
     return status;
 }
 
 int route_set(struct route_client *c, const struct fleet *f, const struct fence *fence,
-              const struct route_target *targets, uint32_t count)
+              const struct route_target *targets, uint32_t count, const uint8_t *announced)
 {
     const struct job *newest = c->waiting != NULL                        ? c->waiting
                                : c->flying != NULL && !c->flying->inject ? c->flying
@@ -359,7 +379,7 @@ int route_set(struct route_client *c, const struct fleet *f, const struct fence 
     if (count > FLEET_MAX_IDCS)
         return ERR_INVALID;
     struct job *job = NULL;
-    int status = make_job(c, f, fence, targets, count, &job);
+    int status = make_job(c, f, fence, targets, count, announced, &job);
     if (status != OK)
         return status;
     if (c->flying != NULL) {

@@ -24,7 +24,8 @@ int route_client_new(uv_loop_t *loop, const char *socket_path, uint16_t idc, int
 /* Stops, without a result, and frees once the loop has run its close callbacks. NULL-safe. */
 void route_client_free(struct route_client *c);
 
-/* Sets the routes. Everything is read during the call. The bytes leave within the call when nothing
+/* Sets the routes, and what this IDC announces: announced[service] is 1 or 0 (NULL: left as it is).
+ * Everything is read during the call. The bytes leave within the call when nothing
  * is in flight; else the job waits, and a newer one replaces it. Jobs with an equal fence follow
  * each other (a local step along the plan's hops). The result comes by `done`: OK               the
  * kernel stands as asked ERR_STALE, ERR_FOREIGN, ERR_HELD   the helper has a newer fence, a split,
@@ -35,7 +36,8 @@ void route_client_free(struct route_client *c);
  * out of range or a link that is not at this IDC, ERR_STALE for a fence older than the waiting
  * job's, ERR_MEMORY. */
 int route_set(struct route_client *c, const struct fleet *f, const struct fence *fence,
-              const struct route_target *targets, uint32_t count) MUST_CHECK;
+              const struct route_target *targets, uint32_t count,
+              const uint8_t *announced) MUST_CHECK;
 /* For a drill: drops all that passes by these links of this IDC for so long; no links or no time
  * ends it. The newest replaces the one that waits. The result comes by `done` with ACTUATOR_INJECT:
  * OK, ERR_GUARD (the helper lets no drill strike this host, or knows no such link),

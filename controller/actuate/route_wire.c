@@ -22,18 +22,42 @@ static void address_codec(struct codec *c, struct address *a)
         codec_fail(c, ERR_INVALID);
 }
 
-static void prefix_codec(struct codec *c, struct route_prefix *p, uint32_t gateway_count)
+static void prefix_codec(struct codec *c, struct prefix *p)
 {
-    address_codec(c, &p->prefix.address);
-    codec_u8(c, &p->prefix.length);
+    address_codec(c, &p->address);
+    codec_u8(c, &p->length);
+    if (c->mode == CODEC_READ && p->length > (p->address.family == 4 ? 32 : 128))
+        codec_fail(c, ERR_INVALID);
+}
+
+static void hops_of_prefix_codec(struct codec *c, struct route_prefix *p, uint32_t gateway_count)
+{
+    prefix_codec(c, &p->prefix);
     codec_u8(c, &p->count);
-    if (c->mode == CODEC_READ && (p->count == 0 || p->count > FLEET_MAX_HOPS ||
-                                  p->prefix.length > (p->prefix.address.family == 4 ? 32 : 128)))
+    if (c->mode == CODEC_READ && (p->count == 0 || p->count > FLEET_MAX_HOPS))
         codec_fail(c, ERR_INVALID);
     for (uint8_t i = 0; c->status == OK && i < p->count; i++) {
         codec_u16(c, &p->gateways[i]);
         if (c->mode == CODEC_READ && p->gateways[i] >= gateway_count)
             codec_fail(c, ERR_INVALID);
+    }
+}
+
+static void announcements_codec(struct codec *c, struct route_request *r)
+{
+    bool more =
+        c->mode == CODEC_READ ? c->status == OK && c->pos < c->size : r->announcement_count > 0;
+    if (!more)
+        return;
+    codec_count(c, &r->announcement_count, ROUTE_MAX_ANNOUNCED);
+    if (r->announcement_count == 0)
+        codec_fail(c, ERR_INVALID);
+    if (!codec_array(c, (void **)&r->announcements, r->announcement_count,
+                     sizeof(*r->announcements)))
+        return;
+    for (uint32_t i = 0; i < r->announcement_count; i++) {
+        prefix_codec(c, &r->announcements[i].prefix);
+        codec_bool(c, &r->announcements[i].on);
     }
 }
 
@@ -53,7 +77,8 @@ void route_request_codec(struct codec *c, struct route_request *r)
     if (!codec_array(c, (void **)&r->prefixes, r->prefix_count, sizeof(*r->prefixes)))
         return;
     for (uint32_t i = 0; i < r->prefix_count; i++)
-        prefix_codec(c, &r->prefixes[i], r->gateway_count);
+        hops_of_prefix_codec(c, &r->prefixes[i], r->gateway_count);
+    announcements_codec(c, r);
     if (c->mode == CODEC_READ && r->fence.era == 0)
         codec_fail(c, ERR_INVALID);
 }

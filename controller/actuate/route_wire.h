@@ -12,6 +12,7 @@ enum {
     ROUTE_WIRE_VERSION = 1,
     ROUTE_MAX_GATEWAYS = 512, /* different next hops in one message */
     ROUTE_MAX_PREFIXES = FLEET_MAX_IDCS * FLEET_MAX_PREFIXES,
+    ROUTE_MAX_ANNOUNCED = FLEET_MAX_SERVICES * FLEET_MAX_ANYCAST,
     ROUTE_MESSAGE_MAX = 128 * 1024, /* fits the largest request */
     ROUTE_ARENA_SIZE = 192 * 1024,  /* for one decoded request */
     INJECT_MAX_MS = 3600 * 1000,
@@ -29,13 +30,22 @@ struct route_prefix {
     uint16_t gateways[FLEET_MAX_HOPS]; /* indices into the request's gateways, effective first */
 };
 
-/* SET: bring these prefixes to these hops. Prefixes that are not named are left as they are. */
+/* Whether a BGP daemon is to announce the prefix from here. */
+struct route_announcement {
+    struct prefix prefix;
+    bool on;
+};
+
+/* SET: bring these prefixes to these hops, and announce or withdraw those. Prefixes that are not
+ * named are left as they are. */
 struct route_request {
     uint64_t id; /* comes back in the reply */
     struct fence fence;
     uint32_t gateway_count, prefix_count;
     struct route_gateway *gateways;
     struct route_prefix *prefixes;
+    uint32_t announcement_count; /* 0: the message ends before them, as it did in the beginning */
+    struct route_announcement *announcements;
 };
 
 /* INJECT: for a drill: drop all that comes and goes by these interfaces of the fleet's links, for

@@ -273,7 +273,8 @@ void actuators_set_routes(struct actuators *a, const struct control *c, const st
         memcpy(targets[i].hops.links, w->links, sizeof targets[i].hops.links);
     }
     if (status == OK) {
-        status = route_set(a->routes, c->fleet, &e->routes.fence, targets, count);
+        status =
+            route_set(a->routes, c->fleet, &e->routes.fence, targets, count, e->routes.announced);
     }
     free(targets);
     if (status == OK) {

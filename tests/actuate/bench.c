@@ -192,7 +192,7 @@ static void bench_routes(void)
         };
         unsigned before = waiter.count;
         double began = now_ms();
-        ck_assert_int_eq(route_set(client, &world.fleet, &fence, targets, 2), OK);
+        ck_assert_int_eq(route_set(client, &world.fleet, &fence, targets, 2, NULL), OK);
         while (waiter.count == before)
             uv_run(&loop, UV_RUN_ONCE);
         samples[i] = now_ms() - began;

@@ -10,14 +10,18 @@
 
 void world_init(struct world *w)
 {
+    world_init_file(w, TEST_FLEET);
+}
+
+void world_init_file(struct world *w, const char *path)
+{
     struct config_errors errors = {0};
     char *text = NULL;
     size_t len = 0;
     w->memory = aligned_alloc(16, CONFIG_FLEET_ARENA_SIZE);
     ck_assert_ptr_nonnull(w->memory);
     arena_init(&w->arena, w->memory, CONFIG_FLEET_ARENA_SIZE);
-    ck_assert_int_eq(config_file_read(TEST_FLEET, CONFIG_FLEET_MAX_BYTES, &text, &len, &errors),
-                     OK);
+    ck_assert_int_eq(config_file_read(path, CONFIG_FLEET_MAX_BYTES, &text, &len, &errors), OK);
     ck_assert_int_eq(config_fleet_parse(text, len, &w->arena, &w->fleet, &errors), OK);
     config_errors_done(&errors);
     free(text);

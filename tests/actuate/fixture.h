@@ -15,6 +15,8 @@ struct world {
 
 /* The example fleet of the repository. */
 void world_init(struct world *w);
+/* Another fleet file. */
+void world_init_file(struct world *w, const char *path);
 void world_done(struct world *w);
 /* A plan whose answers depend on `variant`: variant v begins with the v-th entrance of the service.
  * Its fence is (era 1, one log, generation, a digest of the variant). */

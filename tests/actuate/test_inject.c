@@ -279,7 +279,7 @@ TEST_PERMITTED(routes_are_set_beside_an_injection)
     struct fence fence = test_fence(1, 1, 0);
     uint16_t link = fleet_find_link(&world.fleet, "beijing-shanghai");
     struct route_target target = {1, {1, {link}}};
-    ck_assert_int_eq(route_set(client, &world.fleet, &fence, &target, 1), OK);
+    ck_assert_int_eq(route_set(client, &world.fleet, &fence, &target, 1, NULL), OK);
     ck_assert_int_eq(route_inject(client, &world.fleet, &link, 1, 60 * 1000), OK);
     ck_assert(waiter_wait(&waiter, 2));
     ck_assert_int_eq(waiter.last.actuator, ACTUATOR_INJECT);

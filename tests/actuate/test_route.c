@@ -108,7 +108,7 @@ static int set_routes(struct fence fence, bool direct)
         {2, {2, {direct ? shenzhen : shanghai, direct ? shanghai : shenzhen}}},
     };
     unsigned before = waiter.count;
-    int status = route_set(client, &world.fleet, &fence, targets, 2);
+    int status = route_set(client, &world.fleet, &fence, targets, 2, NULL);
     if (status != OK)
         return status;
     ck_assert_msg(waiter_wait(&waiter, before + 1), "no result");
@@ -193,7 +193,7 @@ TEST_PERMITTED(orders_and_reorders_hops)
     struct fence fence =
         test_fence(1, 3, 1); /* fewer hops: the surplus goes, the other prefix stays */
     struct route_target fewer = {1, {1, {link_named("beijing-shenzhen")}}};
-    ck_assert_int_eq(route_set(client, &world.fleet, &fence, &fewer, 1), OK);
+    ck_assert_int_eq(route_set(client, &world.fleet, &fence, &fewer, 1, NULL), OK);
     ck_assert(waiter_wait(&waiter, 4));
     ck_assert(routes_are("10.2.0.0/16 10.255.0.10 to-shenzhen 1\n"
                          "10.3.0.0/16 10.255.0.10 to-shenzhen 1\n"
@@ -315,11 +315,11 @@ TEST_PERMITTED(goes_around_a_strangers_route)
 {
     struct fence fence = test_fence(1, 1, 0);
     struct route_target none = {1, {0, {0}}}, target = {1, {1, {link_named("beijing-shanghai")}}};
-    ck_assert_int_eq(route_set(client, &world.fleet, &fence, &none, 1), OK); /* connects */
+    ck_assert_int_eq(route_set(client, &world.fleet, &fence, &none, 1, NULL), OK); /* connects */
     ck_assert(waiter_wait(&waiter, 1));
     kill(helper, SIGSTOP);
     run("ip route add 10.2.0.0/16 via 10.255.0.10 table 100 metric 1 proto 77");
-    ck_assert_int_eq(route_set(client, &world.fleet, &fence, &target, 1), OK);
+    ck_assert_int_eq(route_set(client, &world.fleet, &fence, &target, 1, NULL), OK);
     kill(helper, SIGCONT);
     ck_assert(waiter_wait(&waiter, 2));
     ck_assert_int_eq(waiter.last.status, OK);
@@ -361,7 +361,7 @@ TEST_PERMITTED(never_leaves_a_prefix_bare)
         if (i % 4 < 2)
             target.hops.links[0] = shanghai, target.hops.links[1] = shenzhen;
         unsigned before = waiter.count;
-        ck_assert_int_eq(route_set(client, &world.fleet, &fence, &target, 1), OK);
+        ck_assert_int_eq(route_set(client, &world.fleet, &fence, &target, 1, NULL), OK);
         ck_assert(waiter_wait(&waiter, before + 1));
         ck_assert_int_eq(waiter.last.status, OK);
     }
@@ -369,7 +369,7 @@ TEST_PERMITTED(never_leaves_a_prefix_bare)
     struct fence fence = test_fence(1, 2000, 0);
     struct route_target nothing = {1, {0, {0}}};
     unsigned before = waiter.count;
-    ck_assert_int_eq(route_set(client, &world.fleet, &fence, &nothing, 1), OK);
+    ck_assert_int_eq(route_set(client, &world.fleet, &fence, &nothing, 1, NULL), OK);
     ck_assert(waiter_wait(&waiter, before + 1));
     ck_assert_int_eq(write(ends[1], "x", 1), 1);
     int status = 0;
@@ -378,7 +378,7 @@ TEST_PERMITTED(never_leaves_a_prefix_bare)
     run("ip link del to-shenzhen");
     fence.generation++;
     struct route_target gone = {1, {1, {shenzhen}}};
-    ck_assert_int_eq(route_set(client, &world.fleet, &fence, &gone, 1), OK);
+    ck_assert_int_eq(route_set(client, &world.fleet, &fence, &gone, 1, NULL), OK);
     ck_assert(waiter_wait(&waiter, before + 2));
     ck_assert_int_eq(waiter.last.status, ERR_UNAVAILABLE);
     ck_assert(effective_is("10.2.0.1", "to-shanghai"));
@@ -448,7 +448,12 @@ TEST_PERMITTED(admits_only_the_fleets_hops_and_prefixes)
 {
     struct route_gateway gateway = {"to-shanghai", {4, {10, 255, 0, 2}}};
     struct route_prefix prefix = {.prefix = {{4, {10, 2}}, 16}, .count = 1};
-    struct route_request r = {7, test_fence(1, 1, 0), 1, 1, &gateway, &prefix};
+    struct route_request r = {.id = 7,
+                              .fence = test_fence(1, 1, 0),
+                              .gateway_count = 1,
+                              .prefix_count = 1,
+                              .gateways = &gateway,
+                              .prefixes = &prefix};
     uint8_t bytes[512];
     for (int i = 0; i < 4; i++) {
         struct route_gateway kept_gateway = gateway;

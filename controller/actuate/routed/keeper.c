@@ -2,6 +2,7 @@
  * prefix bare. */
 #include "actuate/routed/keeper.h"
 
+#include "actuate/routed/announce.h"
 #include "actuate/routed/state.h"
 
 #include <stdio.h>
@@ -12,6 +13,7 @@ struct keeper {
     const struct policy_of_routes *policy;
     const char *state_path;
     struct kernel *kernel;
+    struct announcer *announcer;
     struct rib rib;
     struct rib_hop
         hops[ROUTE_MAX_GATEWAYS]; /* the policy's gateways as the kernel knows them now */
@@ -37,6 +39,8 @@ int keeper_new(const struct policy_of_routes *policy, const char *state_path,
     if (status == OK)
         status = kernel_open(policy, &k->kernel);
     if (status == OK)
+        status = announcer_new(policy, k->kernel, &k->announcer);
+    if (status == OK)
         status = kernel_read(k->kernel, &k->rib, false);
     if (status != OK) {
         keeper_free(k);
@@ -50,6 +54,7 @@ void keeper_free(struct keeper *k)
 {
     if (k == NULL)
         return;
+    announcer_free(k->announcer);
     kernel_close(k->kernel);
     free(k->rib.rows);
     free(k->steps);
@@ -79,7 +84,7 @@ static int bring(struct keeper *k, uint32_t *ret_steps)
     return failures + status;
 }
 
-int keeper_assert(struct keeper *k, uint32_t *ret_mended)
+static int assert_routes(struct keeper *k, uint32_t *ret_mended)
 {
     uint32_t steps = 0;
     struct fence_state found = {0};
@@ -104,6 +109,15 @@ int keeper_assert(struct keeper *k, uint32_t *ret_mended)
     }
     *ret_mended = steps;
     return OK;
+}
+
+int keeper_assert(struct keeper *k, uint32_t *ret_mended)
+{
+    uint32_t announced = 0, routes = 0;
+    int first = announcer_bring(k->announcer, &announced);
+    int second = assert_routes(k, &routes);
+    *ret_mended = announced + routes;
+    return first != OK ? first : second;
 }
 
 /* A prefix of the policy, over hops that can carry its family. */
@@ -139,6 +153,12 @@ static int check(const struct keeper *k, const struct route_request *r, uint16_t
             return ERR_GUARD;
         }
     }
+    int foreign = announcer_foreign(k->announcer, r);
+    if (foreign >= 0) {
+        snprintf(detail, detail_size,
+                 "announcement %d of the request is not in the helper's fleet file", foreign + 1);
+        return ERR_GUARD;
+    }
     return OK;
 }
 
@@ -151,6 +171,40 @@ static void want(struct keeper *k, const struct route_request *r, const uint16_t
         for (uint8_t j = 0; j < row->want_count; j++)
             row->want[j] = gateways[r->prefixes[i].gateways[j]];
     }
+}
+
+static int serve_routes(struct keeper *k, struct route_reply *reply)
+{
+    uint32_t steps = 0;
+    int failures = bring(k, &steps);
+    if (failures > 0) {
+        /* The picture was out of date, or an interface is down: look again, once. */
+        int status = kernel_read(k->kernel, &k->rib, false);
+        failures = status == OK ? bring(k, &steps) : status;
+    }
+    if (failures < 0)
+        return failures;
+    uint32_t bare = rib_bare(&k->rib, k->hops);
+    if (bare == 0)
+        return OK;
+    snprintf(reply->detail, sizeof(reply->detail),
+             "%u prefixes have no hop that can be installed now", bare);
+    return ERR_UNAVAILABLE;
+}
+
+/* One does not wait for the other, and each is told. */
+static int serve_both(struct keeper *k, struct route_reply *reply)
+{
+    uint32_t steps = 0;
+    int announced = announcer_bring(k->announcer, &steps);
+    int routes = serve_routes(k, reply);
+    if (routes != OK || announced == OK)
+        return routes;
+    snprintf(reply->detail, sizeof(reply->detail),
+             announced == ERR_UNAVAILABLE
+                 ? "somebody else's route keeps a withdrawn prefix in the table of announcements"
+                 : "the table of announcements could not be brought to what was asked for");
+    return announced;
 }
 
 static int serve(struct keeper *k, const struct route_request *r, struct route_reply *reply)
@@ -167,21 +221,8 @@ static int serve(struct keeper *k, const struct route_request *r, struct route_r
         return status;
     reply->found = r->fence;
     want(k, r, gateways);
-    uint32_t steps = 0;
-    int failures = bring(k, &steps);
-    if (failures > 0) {
-        /* The picture was out of date, or an interface is down: look again, once. */
-        status = kernel_read(k->kernel, &k->rib, false);
-        failures = status == OK ? bring(k, &steps) : status;
-    }
-    if (failures < 0)
-        return failures;
-    uint32_t bare = rib_bare(&k->rib, k->hops);
-    if (bare == 0)
-        return OK;
-    snprintf(reply->detail, sizeof(reply->detail),
-             "%u prefixes have no hop that can be installed now", bare);
-    return ERR_UNAVAILABLE;
+    announcer_want(k->announcer, r);
+    return serve_both(k, reply);
 }
 
 /* The fence and hold that stand here. */

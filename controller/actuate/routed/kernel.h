@@ -29,10 +29,22 @@ int kernel_ensure_rule(struct kernel *k) MUST_CHECK;
 int kernel_ignore_linkdown(struct kernel *k);
 /* What the kernel knows the gateways as now: index 0 where the interface does not exist. */
 void kernel_resolve(struct kernel *k, struct rib_hop *ret_hops);
-/* Deletes all routes of our table and protocol, and our rules; nothing else. */
+/* The table of announcements, by the policy's prefixes: ours, and those of somebody else. */
+struct kernel_announced {
+    bool stands[ROUTE_MAX_ANNOUNCED];
+    bool foreign[ROUTE_MAX_ANNOUNCED];
+};
+
+/* Reads the table. With remove_strays, routes of our protocol that are no announcement of the
+ * policy are deleted. */
+int kernel_read_announced(struct kernel *k, struct kernel_announced *ret_table,
+                          bool remove_strays) MUST_CHECK;
+/* Creates the route of the prefix, or deletes it. */
+int kernel_announce(struct kernel *k, const struct prefix *prefix, bool on) MUST_CHECK;
+/* Deletes all routes of our tables and protocol, and our rules; nothing else. */
 int kernel_flush(struct kernel *k) MUST_CHECK;
 
-/* Descriptor that is readable when something happened, and whether it may concern us: our table or
+/* Descriptor that is readable when something happened, and whether it may concern us: our tables or
  * rules changed by others, an interface came or went, events were lost. */
 int kernel_event_fd(const struct kernel *k);
 bool kernel_events(struct kernel *k);

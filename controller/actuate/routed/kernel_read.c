@@ -1,4 +1,4 @@
-/* kernel_read.c: dumps of our table, and deletion of what does not belong in it. */
+/* kernel_read.c: dumps of our tables, and single routes made and deleted. */
 #include "actuate/routed/kernel_private.h"
 
 #include <errno.h>
@@ -39,13 +39,14 @@ bool kernel_parse_route(const struct kernel *k, struct nlmsghdr *header,
     const struct rtmsg *message = nlmsg_data(header);
     uint32_t table =
         attributes[RTA_TABLE] != NULL ? nla_get_u32(attributes[RTA_TABLE]) : message->rtm_table;
-    if (table != k->policy->table ||
+    if ((table != k->policy->table && table != k->policy->announce_table) ||
         (message->rtm_family != AF_INET && message->rtm_family != AF_INET6) ||
         (message->rtm_flags & RTM_F_CLONED) != 0)
         return false;
     uint8_t family = message->rtm_family == AF_INET ? 4 : 6;
     struct kernel_route route = {
         .prefix = {.length = message->rtm_dst_len},
+        .table = table,
         .metric = attributes[RTA_PRIORITY] != NULL ? nla_get_u32(attributes[RTA_PRIORITY]) : 0,
         .protocol = message->rtm_protocol,
         .type = message->rtm_type,
@@ -63,6 +64,7 @@ bool kernel_parse_route(const struct kernel *k, struct nlmsghdr *header,
 
 struct dump {
     struct kernel *kernel;
+    uint32_t table;
     void (*f)(void *user, const struct kernel_route *route);
     void *user;
 };
@@ -72,12 +74,13 @@ static int on_dumped(struct nl_msg *message, void *arg)
     struct dump *d = arg;
     struct nlmsghdr *header = nlmsg_hdr(message);
     struct kernel_route route;
-    if (header->nlmsg_type == RTM_NEWROUTE && kernel_parse_route(d->kernel, header, &route))
+    if (header->nlmsg_type == RTM_NEWROUTE && kernel_parse_route(d->kernel, header, &route) &&
+        route.table == d->table)
         d->f(d->user, &route);
     return NL_OK;
 }
 
-int kernel_dump_routes(struct kernel *k, int family,
+int kernel_dump_routes(struct kernel *k, int family, uint32_t table,
                        void (*f)(void *user, const struct kernel_route *route), void *user)
 {
     struct nl_msg *message = nlmsg_alloc_simple(RTM_GETROUTE, NLM_F_DUMP);
@@ -86,10 +89,10 @@ int kernel_dump_routes(struct kernel *k, int family,
     /* The strict check makes the kernel filter by table, so that others' big tables cost nothing.
      */
     struct rtmsg request = {.rtm_family = (unsigned char)family};
-    struct dump d = {k, f, user};
+    struct dump d = {k, table, f, user};
     int e = nlmsg_append(message, &request, sizeof(request), NLMSG_ALIGNTO);
     if (e == 0)
-        e = nla_put_u32(message, RTA_TABLE, k->policy->table);
+        e = nla_put_u32(message, RTA_TABLE, table);
     if (e == 0)
         e = nl_send_auto(k->command, message);
     nlmsg_free(message);
@@ -107,9 +110,9 @@ int kernel_request(struct kernel *k, struct nl_msg *message)
     return kernel_error(nl_send_sync(k->command, message));
 }
 
-int kernel_delete_route(struct kernel *k, const struct kernel_route *route)
+static int change_route(struct kernel *k, const struct kernel_route *route, int type, int flags)
 {
-    struct nl_msg *message = nlmsg_alloc_simple(RTM_DELROUTE, NLM_F_ACK);
+    struct nl_msg *message = nlmsg_alloc_simple(type, flags | NLM_F_ACK);
     if (message == NULL)
         return ERR_MEMORY;
     struct rtmsg rt = {
@@ -117,12 +120,12 @@ int kernel_delete_route(struct kernel *k, const struct kernel_route *route)
         .rtm_dst_len = route->prefix.length,
         .rtm_tos = route->tos,
         .rtm_protocol = route->protocol,
-        .rtm_scope = RT_SCOPE_NOWHERE,
+        .rtm_scope = type == RTM_DELROUTE ? RT_SCOPE_NOWHERE : RT_SCOPE_UNIVERSE,
         .rtm_type = route->type,
     };
     int e = nlmsg_append(message, &rt, sizeof(rt), NLMSG_ALIGNTO);
     if (e == 0)
-        e = nla_put_u32(message, RTA_TABLE, k->policy->table);
+        e = nla_put_u32(message, RTA_TABLE, route->table);
     if (e == 0 && route->metric != 0)
         e = nla_put_u32(message, RTA_PRIORITY, route->metric);
     if (e == 0 && route->prefix.length > 0)
@@ -133,6 +136,16 @@ int kernel_delete_route(struct kernel *k, const struct kernel_route *route)
         return ERR_MEMORY;
     }
     return kernel_request(k, message);
+}
+
+int kernel_delete_route(struct kernel *k, const struct kernel_route *route)
+{
+    return change_route(k, route, RTM_DELROUTE, 0);
+}
+
+int kernel_create_route(struct kernel *k, const struct kernel_route *route)
+{
+    return change_route(k, route, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
 }
 
 /* Routes to delete are collected first: deleting during a dump would make it inconsistent. */
@@ -163,19 +176,19 @@ static void note(void *user, const struct kernel_route *route)
         r->strays[r->stray_count++] = *route;
 }
 
-static int read_both(struct kernel *k, struct reading *r)
+static int read_both(struct kernel *k, uint32_t table, struct reading *r)
 {
     if (r->rib != NULL)
         rib_forget_kernel(r->rib);
     r->stray_count = 0;
-    int status = kernel_dump_routes(k, AF_INET, note, r);
-    return status == OK ? kernel_dump_routes(k, AF_INET6, note, r) : status;
+    int status = kernel_dump_routes(k, AF_INET, table, note, r);
+    return status == OK ? kernel_dump_routes(k, AF_INET6, table, note, r) : status;
 }
 
 int kernel_read(struct kernel *k, struct rib *rib, bool remove_strays)
 {
     struct reading r = {.kernel = k, .rib = rib};
-    int status = read_both(k, &r);
+    int status = read_both(k, k->policy->table, &r);
     for (uint32_t i = 0; status == OK && remove_strays && i < r.stray_count; i++) {
         /* Somebody may have been quicker; what is left shows at the next reading. */
         if (kernel_delete_route(k, &r.strays[i]) == ERR_PERMISSION)
@@ -184,14 +197,22 @@ int kernel_read(struct kernel *k, struct rib *rib, bool remove_strays)
     return status;
 }
 
-int kernel_flush(struct kernel *k)
+static int flush_table(struct kernel *k, uint32_t table)
 {
     struct reading r = {.kernel = k};
     int status = OK;
     do {
-        status = read_both(k, &r);
+        status = read_both(k, table, &r);
         for (uint32_t i = 0; status == OK && i < r.stray_count; i++)
             status = kernel_delete_route(k, &r.strays[i]);
     } while (status == OK && r.stray_count > 0);
+    return status;
+}
+
+int kernel_flush(struct kernel *k)
+{
+    int status = flush_table(k, k->policy->announce_table);
+    if (status == OK)
+        status = flush_table(k, k->policy->table);
     return status == OK ? kernel_flush_rules(k) : status;
 }

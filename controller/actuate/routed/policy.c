@@ -22,6 +22,15 @@ int policy_gateway(const struct policy_of_routes *p, const struct route_gateway 
     return -1;
 }
 
+int policy_announcement(const struct policy_of_routes *p, const struct prefix *prefix)
+{
+    for (uint32_t i = 0; i < p->announced_count; i++) {
+        if (prefix_order(&p->announced[i], prefix) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
 bool policy_interface(const struct policy_of_routes *p, const char *name)
 {
     bool found = false;
@@ -50,6 +59,19 @@ static void add_prefixes(const struct fleet *f, uint16_t idc, struct policy_of_r
     p->prefix_count = n;
 }
 
+static void add_announced(const struct fleet *f, uint16_t idc, struct policy_of_routes *p)
+{
+    for (uint16_t s = 0; s < f->service_count; s++) {
+        for (uint16_t i = 0; i < f->services[s].anycast_count && fleet_announces(f, s, idc); i++)
+            p->announced[p->announced_count++] = f->services[s].anycast[i];
+    }
+}
+
+static bool is_own_table(uint32_t table)
+{
+    return table != 0 && (table < 253 || table > 255);
+}
+
 static int add_interface(struct policy_of_routes *p, const char *name)
 {
     if (policy_interface(p, name))
@@ -68,7 +90,9 @@ int policy_from_fleet(const struct fleet *f, uint16_t idc, struct policy_of_rout
     p->table = f->route_table;
     p->protocol = f->route_protocol;
     int status = OK;
-    if (p->table == 0 || (p->table >= 253 && p->table <= 255) || p->protocol < 5)
+    p->announce_table = f->announce_table;
+    if (!is_own_table(p->table) || !is_own_table(p->announce_table) ||
+        p->table == p->announce_table || p->protocol < 5)
         status = ERR_INVALID;
     for (uint16_t l = 0; status == OK && l < f->link_count; l++) {
         const struct link *link = &f->links[l];
@@ -87,6 +111,7 @@ int policy_from_fleet(const struct fleet *f, uint16_t idc, struct policy_of_rout
     }
     if (status == OK) {
         add_prefixes(f, idc, p);
+        add_announced(f, idc, p);
         *ret_policy = *p;
     }
     free(p);
@@ -165,9 +190,10 @@ static int parse(const char *path, const char *text, size_t len, const char *idc
         status = policy_from_fleet(&fleet, idc, ret_policy);
         if (status == ERR_INVALID)
             fprintf(err,
-                    "%s: found table %u and protocol %u, expected a table other than 0 and 253 to "
-                    "255 and a protocol from 5\n",
-                    path, (unsigned)fleet.route_table, (unsigned)fleet.route_protocol);
+                    "%s: found tables %u and %u and protocol %u, expected two tables other than 0 "
+                    "and 253 to 255 and a protocol from 5\n",
+                    path, (unsigned)fleet.route_table, (unsigned)fleet.announce_table,
+                    (unsigned)fleet.route_protocol);
     }
     free(memory);
     return status;
