@@ -665,8 +665,8 @@ static const struct schema_field policy_fields[] = {
     POLICY_SHARE(headroom, 0, 900000, "10%", "capacity kept free when features come back"),
     POLICY_COUNT(min_observers, 1, 100, "2", "that must agree before an IDC is drained (law 2)"),
     POLICY_COUNT(max_drained_idcs, 1, FLEET_MAX_IDCS, "1",
-                 "dead as a whole, that the machine alone may have drained at once; a service "
-                 "that died inside one does not count"),
+                 "dead, as a whole or over a carrier, that the machine alone may have drained at "
+                 "once over each carrier; a service or pool that died inside one does not count"),
     POLICY_DURATION(cold_start, 0, 600 * SEC, "5s",
                     "a new log or leader drains nothing before this has passed"),
     POLICY_DURATION(lease, 100 * MS, 60 * SEC, "1s", "of the leader; four heartbeats per lease"),

@@ -413,6 +413,32 @@ START_TEST(off_one_carrier_receives_over_the_other)
 }
 END_TEST
 
+/* docs/planning.md: when telecom is back and has held for 5 s, two slots return, 2 s later the
+ * other two, 2 s later the feature. */
+START_TEST(the_worked_example_comes_home)
+{
+    struct world *w = world_of_yaml(FLEETS "/three-idc.yaml");
+    struct digest begun = plan_digest(&w->control.plan);
+    *carrier_off(w, TELECOM, BEIJING) = true;
+    tick_until(w, DECIDE_RESCUE, 3 * S);
+    ck_assert_uint_eq(*plan_tier_limit(&w->control.plan, 1, WEB), 2);
+    world_run(w, 1 * S, 100 * MS, 1);
+    *carrier_off(w, TELECOM, BEIJING) = false;
+    ck_assert_uint_eq(world_run(w, 5 * S, 100 * MS, 0), 0);
+    ck_assert_int_eq(world_tick(w, 100 * MS), DECIDE_RESTORE);
+    ck_assert_uint_eq(slots(w, "web-beijing", TELECOM), 2);
+    ck_assert_uint_eq(world_run(w, 1900 * MS, 100 * MS, 0), 0);
+    ck_assert_int_eq(world_tick(w, 100 * MS), DECIDE_RESTORE);
+    ck_assert_uint_eq(slots(w, "web-beijing", TELECOM), 4);
+    ck_assert_uint_eq(world_run(w, 1900 * MS, 100 * MS, 0), 0);
+    ck_assert_int_eq(world_tick(w, 100 * MS), DECIDE_PROMOTE);
+    ck_assert_uint_eq(*plan_tier_limit(&w->control.plan, 1, WEB), 3);
+    struct digest now = plan_digest(&w->control.plan);
+    ck_assert_int_eq(digest_compare(&now, &begun), 0);
+    world_free(w);
+}
+END_TEST
+
 /* Blips and young leaders. */
 START_TEST(short_or_cold_moves_nothing)
 {
@@ -455,6 +481,7 @@ int main(void)
     tcase_add_test(t, a_word_counts_from_when_it_sees);
     tcase_add_test(t, a_dead_service_is_no_carrier);
     tcase_add_test(t, off_one_carrier_receives_over_the_other);
+    tcase_add_test(t, the_worked_example_comes_home);
     tcase_add_test(t, short_or_cold_moves_nothing);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);

@@ -146,6 +146,105 @@ START_TEST(a_drain)
 }
 END_TEST
 
+/* The worked example of docs/diagnosis.md and docs/planning.md. */
+START_TEST(a_carrier)
+{
+    struct world *w = three();
+    w->carrier_off[0] = true;
+    until(w, DECIDE_RESCUE);
+    expect(
+        "Decision 2: rescue: traffic moved away from what is dead; now generation 2\n"
+        "  incident 1: carrier-outage, carrier telecom at beijing, confirmed\n"
+        "Seen:\n"
+        "  carrier telecom is degraded for 2 s, seen by beijing: some observers see it good, some "
+        "bad (rule 16)\n"
+        "  carrier telecom at beijing is down for 2 s, seen by shanghai and shenzhen: all that the "
+        "carrier reaches there is dark to enough observers whose references over it are good, and "
+        "the IDC is seen good over something else (rule 17)\n"
+        "  from 3 fresh reports, the oldest 0 us old\n"
+        "Changed:\n"
+        "  web in region east: demoted recommend; tiers 0 to 2 stay\n"
+        "  web for north-telecom: from web-beijing to web-shanghai (2 slots, 50 %, 50 requests/s) "
+        "and web-shenzhen (2 slots, 50 %, 50 requests/s)\n"
+        "Not done:\n"
+        "  service ledger at beijing: not moved: it keeps state, and moving its users could lose "
+        "data; a person decides: spillway drain SERVICE@IDC (guard stateful)\n"
+        "  entrance web-shanghai over telecom: full: what it could not take went to the next that "
+        "its users prefer (guard capacity)\n"
+        "Guards passed: never-last, last-idc, core, quorum, cold-start, drain-budget, restore, "
+        "pin and freeze\n"
+        "Undo:\n"
+        "  by itself, step by step, when what broke is up and has held\n"
+        "  spillway undo 2 --reason TEXT puts back what it replaced, and keeps it there (--dry-run "
+        "first)\n",
+        story(w));
+    world_free(w);
+}
+END_TEST
+
+START_TEST(a_carrier_everywhere)
+{
+    struct world *w = three();
+    w->carrier_dead[0] = true;
+    until(w, DECIDE_NOTE);
+    expect(
+        "Decision 2: noted, nothing moved; still generation 1\n"
+        "  incident 1: carrier-outage, carrier telecom, confirmed\n"
+        "Seen:\n"
+        "  carrier telecom is down for 2 s, seen by beijing, shanghai and shenzhen: everything "
+        "over this carrier, references too, is dark to enough observers who see the rest of the "
+        "world, and nobody sees anything over it (rule 18)\n"
+        "  from 3 fresh reports, the oldest 0 us old\n"
+        "Changed: nothing\n"
+        "Not done:\n"
+        "  carrier telecom: its users' answers stay as they are, because nothing is seen over it "
+        "anywhere (guard last-idc)\n"
+        "Guards passed: never-last, core, quorum, cold-start, stateful, capacity, drain-budget, "
+        "restore, pin and freeze\n"
+        "Undo: there is nothing to undo\n",
+        story(w));
+    world_free(w);
+}
+END_TEST
+
+START_TEST(a_trench)
+{
+    struct world *w = three();
+    w->link_cut[world_link(w, "shanghai-shenzhen")] = true;
+    w->link_cut[world_link(w, "beijing-shenzhen")] = true;
+    until(w, DECIDE_ROUTES);
+    expect(
+        "Decision 2: next hops between IDCs; now generation 2\n"
+        "  incident 1: idc-isolated, IDC shenzhen, confirmed\n"
+        "  incident 2: conduit-cut, conduit coast-trench, confirmed\n"
+        "Seen:\n"
+        "  conduit coast-trench is down for 2.7 s, seen by beijing, shanghai and shenzhen: all "
+        "links of the conduit are down (rule 20)\n"
+        "  the backbone at shenzhen is down for 2.7 s, seen by beijing, shanghai and shenzhen: "
+        "all its links to living IDCs are down, and its entrances are seen good from outside "
+        "(rule 21)\n"
+        "  link shanghai-shenzhen is down for 2.7 s, seen by shanghai and shenzhen: both ends say "
+        "it is down (rule 5)\n"
+        "  link beijing-shenzhen is down for 2.7 s, seen by beijing and shenzhen: both ends say "
+        "it is down (rule 5)\n"
+        "  from 3 fresh reports, the oldest 0 us old\n"
+        "Changed:\n"
+        "  routes from beijing to shanghai: beijing-shanghai\n"
+        "  routes from shanghai to beijing: beijing-shanghai\n"
+        "Not done:\n"
+        "  service ledger at shenzhen: not moved: it keeps state, and moving its users could lose "
+        "data; a person decides: spillway drain SERVICE@IDC (guard stateful)\n"
+        "Guards passed: never-last, last-idc, core, quorum, cold-start, capacity, drain-budget, "
+        "restore, pin and freeze\n"
+        "Undo:\n"
+        "  by itself, step by step, when what broke is up and has held\n"
+        "  spillway undo 2 --reason TEXT puts back what it replaced, and keeps it there (--dry-run "
+        "first)\n",
+        story(w));
+    world_free(w);
+}
+END_TEST
+
 START_TEST(a_line)
 {
     struct world *w = three();
@@ -167,6 +266,9 @@ int main(void)
     TCase *t = tcase_create("sentences");
     tcase_add_test(t, a_rescue);
     tcase_add_test(t, a_cut);
+    tcase_add_test(t, a_carrier);
+    tcase_add_test(t, a_carrier_everywhere);
+    tcase_add_test(t, a_trench);
     tcase_add_test(t, a_drain);
     tcase_add_test(t, a_line);
     suite_add_tcase(s, t);
