@@ -15,7 +15,7 @@ sys.dont_write_bytecode = True
 
 from fleet import LabError, number
 from judging import rates
-from lab_up import DEFAULT_FLEET, DEFAULT_RUN, Lab
+from lab_up import DEFAULT_FLEET, DEFAULT_RUN, TREE, Lab
 from loss import death, least_text, login_text, losses
 from observe import Seen
 from spill import find_incident
@@ -25,6 +25,7 @@ from world import CLIENT_TIMEOUT_MS
 
 ALLOWANCE_S = 0.25  # stated beside the confirmation window: decision and DNS
 QUIET_S = 10.0
+RUNBOOKS = os.path.join(TREE, "runbooks", "drills")
 SKIPPED = 77  # meson's status for a test that cannot run here
 
 
@@ -169,6 +170,34 @@ class Story:
             self.require(f"that was not before the hold-down of {hold:g} s ({back:.2f} s)", back >= hold - 0.2)
         self.require("DNS was not touched", not self.seen.changes_since(begin, "dns"))
         self.explain(a)
+
+    def fibre_drill(self, link):
+        """The same as a live drill: Spillway cuts its own fibre, and gives it back."""
+        a, b = (e["idc"] for e in link["ends"])
+        home = {(a, b): self.seen.routes[(a, b)], (b, a): self.seen.routes[(b, a)]}
+        self.phase("fibre cut", f"A person drills: the fibre {link['name']} is cut on purpose, by the runbook fibre-cut")
+        before = time.monotonic()
+        running = self.lab.spillway.begin(a, "drill", "run", "fibre-cut", "--on", link["name"], "--mode", "live",
+                                          "--reason", "the quickstart's first drill", "--drills", RUNBOOKS)
+        for key, device in home.items():
+            self.expect(f"the kernel at {key[0]} sends to {key[1]} another way",
+                        lambda key=key, device=device: self.seen.routes[key] not in ("", device), 10)
+        moved = time.monotonic()
+        self.phase("fibre mended", "The drill gives the fibre back: routes come home through the log, after the hold-down")
+        for key, device in home.items():
+            self.expect(f"the kernel at {key[0]} sends to {key[1]} by {device} again",
+                        lambda key=key, device=device: self.seen.routes[key] == device, 40)
+        hold = self.fleet.policy_s("link_hold_down")
+        back = min(self.seen.first_change(moved, "route", k, lambda d, device=d: d == device) for k, d in home.items())
+        self.require(f"that was not before the hold-down of {hold:g} s ({back - moved:.2f} s after the way was lost)",
+                     back - moved >= hold)
+        if not self._wait(lambda: running.poll() is not None, 30):
+            running.kill()
+        out, err = running.communicate()
+        self.telling.quote(f"spillway drill run fibre-cut --on {link['name']} --mode live", out + err)
+        self.require("the drill passes, and leaves the very plan from before", running.returncode == 0)
+        self.require("DNS was not touched, no feature either",
+                     not self.seen.changes_since(before, "dns") + self.seen.changes_since(before, "features"))
 
     def idc_dies(self, victim):
         """Its addresses leave every answer; at the receivers the highest tiers go; the core and the stateful stay."""
@@ -340,12 +369,13 @@ def choose_victim(fleet, leader):
     return next((i for i in reversed(serving) if i in stateful), serving[-1])
 
 
-def play(lab, telling, victim):
+def play(lab, telling, victim, by_hand):
     story = Story(lab, telling)
     try:
         story.begin()
         story.quiet(settle=story.fleet.policy_s("report_interval") * 2)
-        story.fibre(story.fleet.spans()[0])
+        cut = story.fibre if by_hand else story.fibre_drill
+        cut(story.fleet.spans()[0])
         baseline = story.answers(story.fleet.services)
         story.leader = lab.spillway.leader() or story.leader
         victim = story.leader if victim == "leader" else victim or choose_victim(story.fleet, story.leader)
@@ -374,6 +404,7 @@ def main():
     p.add_argument("--test", action="store_true", help="as a test: status 77 (skipped) without root")
     p.add_argument("--victim", metavar="IDC",
                    help="which IDC dies: a name, or `leader` (default: one that does not lead)")
+    p.add_argument("--by-hand", action="store_true", help="the lab breaks the fibre; else a live drill does")
     args = p.parse_args()
     if os.geteuid() != 0 and args.test:
         print("skipped: network namespaces need root")
@@ -385,7 +416,7 @@ def main():
     good = False
     lab = Lab.up(args.run, args.fleet, args.build, args.scale, {}, True)
     try:
-        good = play(lab, telling, args.victim)
+        good = play(lab, telling, args.victim, args.by_hand)
         if not good:
             telling.logs(lab)
     finally:
