@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* --- Places -------------------------------------------------------------------------------------
  */
@@ -378,6 +379,19 @@ static void read_line(struct reader *r, char *text)
     r->c->count++;
 }
 
+/* One of those that are shipped, or one beside the scenario. */
+static struct fleet *find_fleet(const char *scenario, const char *fleets, const char *name)
+{
+    char path[1024];
+    (void)snprintf(path, sizeof path, "%s/%s.yaml", fleets, name);
+    const char *slash = strrchr(scenario, '/');
+    int len = slash == NULL ? 0 : (int)(slash + 1 - scenario);
+    if (access(path, R_OK) != 0) {
+        (void)snprintf(path, sizeof path, "%.*s%s.yaml", len, scenario, name);
+    }
+    return sim_load_fleet(path);
+}
+
 /* name: value, before the timeline. True when it was one. */
 static bool read_header(struct reader *r, char *line, const char *fleets)
 {
@@ -400,10 +414,8 @@ static bool read_header(struct reader *r, char *line, const char *fleets)
     } else if (strcmp(key, "end") == 0) {
         c->end_us = read_duration(NULL, value);
     } else if (strcmp(key, "fleet") == 0) {
-        char path[2 * SCENARIO_TEXT_SIZE];
         memcpy(c->fleet, value, sizeof value);
-        (void)snprintf(path, sizeof path, "%s/%s.yaml", fleets, value);
-        c->own = sim_load_fleet(path);
+        c->own = find_fleet(r->path, fleets, value);
     } else {
         return false;
     }

@@ -205,10 +205,24 @@ void script_edge(struct sim *s, uint16_t o, uint32_t t, bool down)
 /* --- What services tell -------------------------------------------------------------------------
  */
 
-/* Requests of the view that come to the service at the IDC, by what a DNS server answers. */
+/* What users see: a server that answers, the newest of them. */
+static const struct virtual_server *asked_server(const struct sim *s)
+{
+    const struct virtual_server *asked = &s->servers[0];
+    for (uint16_t k = 0; k < s->fleet->dns_server_count; k++) {
+        const struct virtual_server *v = &s->servers[k];
+        uint16_t at = s->fleet->dns_servers[k].idc;
+        bool lives = v->up && (at == FLEET_NONE || !s->idc_dead[at]);
+        bool newer = v->fence.generation > asked->fence.generation || asked == &s->servers[0];
+        asked = lives && newer ? v : asked;
+    }
+    return asked;
+}
+
+/* Requests of the view that come to the service at the IDC. */
 static uint64_t requests_mrps(const struct sim *s, uint16_t service, uint16_t view, uint16_t idc)
 {
-    const struct virtual_server *v = &s->servers[0];
+    const struct virtual_server *v = asked_server(s);
     const struct answer *a = &v->answers[(size_t)service * s->fleet->view_count + view];
     uint64_t here = 0;
     for (uint8_t i = 0; i < a->count; i++) {
@@ -421,9 +435,27 @@ static struct seen_incident *find_case(struct script *t, uint32_t id)
     return c;
 }
 
+static void trace_details(struct sim *s, const struct decide *d)
+{
+    for (uint32_t i = 0; i < d->change_count; i++) {
+        const struct change *ch = &d->changes[i];
+        if (ch->kind == CHANGE_TIER) {
+            sim_trace(s, "  tiers of %s in %s: up to %u", s->fleet->services[ch->b].name,
+                      s->fleet->regions[ch->a].name, ch->tier.to);
+        }
+    }
+    for (uint32_t i = 0; i < d->demand_count; i++) {
+        const struct demand_word *w = &d->demands[i];
+        sim_trace(s, "  demand of %s by %s: %llu in force, %llu seen",
+                  s->fleet->services[w->service].name, s->fleet->views[w->view].name,
+                  (unsigned long long)w->rps, (unsigned long long)w->seen_rps);
+    }
+}
+
 void script_decided(struct sim *s, const struct decide *d)
 {
     struct script *t = &s->script;
+    trace_details(s, d);
     t->decided_us[d->purpose] = s->now_us;
     t->first_us[d->purpose] = t->first_us[d->purpose] == 0 ? s->now_us : t->first_us[d->purpose];
     for (uint32_t i = 0; i < d->incident_count; i++) {
@@ -438,6 +470,11 @@ void script_decided(struct sim *s, const struct decide *d)
             c->state = d->incidents[i].state;
             c->reached_us[c->state] = s->now_us;
         }
+    }
+    const struct drill_run *run = &s->reference.drill;
+    if (d->drill.state == DRILL_RUNNING && d->drill.done && run->drill.on == DRILL_ON_IDC &&
+        run->drill.steps[d->drill.step].action == DRILL_APPROVE) {
+        s->waits_word[run->target.index] = false; /* given with the run */
     }
     if (t->on && (d->order != 0 || d->demand_count > 0)) {
         s->changed_us = s->now_us; /* a person's word, or what is measured, is news */
