@@ -32,6 +32,10 @@ int status_last_change(const struct host *h, struct host_record *r) MUST_CHECK;
  * is NULL. */
 const json_t *status_actuator(const json_t *live, const char *actuator, const char *target);
 
+/* Demand that differs from what is declared, or is about to; prints nothing when none does. */
+json_t *demands_json(const struct control *c);
+void demands_print(const struct control *c, FILE *out);
+
 /* live: the daemon's answer, or NULL and why it is missing. */
 int status_print(const struct cli *c, const struct host *h, const json_t *live, const char *why);
 int status_print_json(const struct cli *c, const struct host *h, json_t *live, const char *why);

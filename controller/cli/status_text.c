@@ -215,6 +215,7 @@ int status_print(const struct cli *c, const struct host *h, const json_t *live, 
 {
     print_head(c, h, live, why);
     print_orders(c, h);
+    demands_print(&h->control, c->out);
     print_broke(c, h, live);
     print_done(c, h);
     print_safe(c, h);

@@ -11,6 +11,7 @@
 #include "core/overload.h"
 #include "core/planner.h"
 #include "core/rollout.h"
+#include "core/witness.h"
 #include "fold/fold.h"
 
 #include <string.h>
@@ -551,7 +552,10 @@ static int write_decision(struct work *w, const struct evidence *evidence,
 static int judge_drill(struct work *w)
 {
     const struct drill_run *r = &w->o.c->drill;
-    struct drill_view v = {.o = &w->o, .cases = &w->cases, .settled = w->purpose == 0};
+    struct drill_view v = {.o = &w->o,
+                           .cases = &w->cases,
+                           .core_errors_ppm = told_all_errors_ppm(w->o.f, w->o.d->witness->told),
+                           .settled = w->purpose == 0};
     if (!drill_under_way(r)) {
         return OK;
     }

@@ -213,6 +213,7 @@ void diagnose(const struct control *c, const struct evidence *evidence, struct l
     for (uint16_t s = 0; s < f->service_count; s++) {
         for (uint16_t x = 0; x < f->idc_count; x++) {
             judge_service(&b, s, x);
+            judge_errors(&b, &d->services[(size_t)s * f->idc_count + x], s, x);
         }
     }
     judge_carriers(&b);

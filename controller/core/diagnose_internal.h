@@ -40,6 +40,8 @@ void judge_as(struct verdict *v, const struct verdict *whole);
 /* Dark to all who speak of it. */
 bool all_dark(const struct tally *t);
 
+/* ... of a service that is up otherwise: it may fail its requests by its own word. */
+void judge_errors(const struct bench *b, struct verdict *v, uint16_t service, uint16_t idc);
 void judge_carriers(const struct bench *b);
 void judge_links(const struct bench *b); /* after IDCs and carriers */
 

@@ -104,7 +104,7 @@ bool case_covers(const struct outlook *o, const struct incident *i, uint16_t ent
     case SUBJECT_IDC:
         return s->a == e->idc &&
                (i->kind == INCIDENT_IDC_OUTAGE ||
-                (i->kind == INCIDENT_IDC_ISOLATED && lost_without_backbone(o, e->service)));
+                (i->kind == INCIDENT_IDC_ISOLATED && lost_without_backbone(o, e->service, e->idc)));
     case SUBJECT_CARRIER_AT: return s->a == carrier && s->b == e->idc;
     case SUBJECT_SERVICE:
         return i->kind == INCIDENT_GRAY_FAILURE && s->a == e->service && s->b == e->idc;

@@ -43,7 +43,11 @@ static void observe_service(struct casebook *cases, const struct outlook *o, uin
     if (v->rule == RULE_SERVICE_DEAD_INSIDE) {
         bool waits = !o->f->idcs[x].auto_restore && !o->f->services[s].stateful;
         case_confirm(cases, o, INCIDENT_GRAY_FAILURE, v->subject, v->rule, waits);
-    } else if (v->rule == RULE_NOT_ENOUGH_OBSERVERS && own_rule) {
+    } else if (v->rule == RULE_ERRORS && v->health == HEALTH_DOWN) {
+        /* Without requests it cannot show that it is well: a person has to say so. */
+        case_confirm(cases, o, INCIDENT_GRAY_FAILURE, v->subject, v->rule,
+                     !o->f->services[s].stateful);
+    } else if (v->rule == RULE_ERRORS || (v->rule == RULE_NOT_ENOUGH_OBSERVERS && own_rule)) {
         case_suspect(cases, o, INCIDENT_GRAY_FAILURE, v);
     } else if (v->rule == RULE_SEEN_GOOD) {
         case_clear(cases, o, INCIDENT_GRAY_FAILURE, v->subject, INCIDENT_SUSPECTED);

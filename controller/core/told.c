@@ -41,11 +41,26 @@ void told_hear(const struct fleet *f, const bool *tells, const struct evidence *
     }
 }
 
-uint32_t told_errors_ppm(const struct told *t)
+static uint32_t share_ppm(uint64_t errors, uint64_t requests)
 {
-    uint64_t requests = t->sample.requests_mrps, errors = t->sample.errors_mrps;
-    if (!t->known || requests == 0) {
+    if (requests == 0) {
         return 0;
     }
     return errors >= requests ? WHOLE_PPM : (uint32_t)(errors * WHOLE_PPM / requests);
+}
+
+uint32_t told_errors_ppm(const struct told *t)
+{
+    return t->known ? share_ppm(t->sample.errors_mrps, t->sample.requests_mrps) : 0;
+}
+
+uint32_t told_all_errors_ppm(const struct fleet *f, const struct told *told)
+{
+    uint64_t errors = 0, requests = 0;
+    for (size_t i = 0; i < (size_t)f->service_count * f->idc_count; i++) {
+        /* No place tells more than LOAD_MAX_MRPS, in whole requests none of these overflows. */
+        errors += told[i].known ? told[i].sample.errors_mrps / 1000 : 0;
+        requests += told[i].known ? told[i].sample.requests_mrps / 1000 : 0;
+    }
+    return share_ppm(errors, requests);
 }

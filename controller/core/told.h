@@ -23,5 +23,7 @@ void told_hear(const struct fleet *f, const bool *tells, const struct evidence *
 
 /* Errors among the requests; 0 where nothing is asked. */
 uint32_t told_errors_ppm(const struct told *t);
+/* ... of all services that tell; 0 when none does. */
+uint32_t told_all_errors_ppm(const struct fleet *f, const struct told *told);
 
 #endif
