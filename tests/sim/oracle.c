@@ -95,9 +95,12 @@ static void check_move(struct sim *s, uint16_t node, enum decide_purpose purpose
 {
     const struct entrance *e = s->fleet->entrances;
     int64_t hold_us = s->fleet->policy.idc_hold_down_us;
-    bool dead = s->script.on ? path_was_dead(s, from, carrier) : was_dead(s, e[from].idc);
-    bool well =
-        s->script.on ? path_well_for(s, to, carrier, hold_us) : well_for(s, e[to].idc, hold_us);
+    bool dead = s->script.on
+                    ? path_was_dead(s, from, carrier)
+                    : was_dead(s, e[from].idc) || carriers_were_off(s, carrier, e[from].idc);
+    bool well = s->script.on ? path_well_for(s, to, carrier, hold_us)
+                             : well_for(s, e[to].idc, hold_us) &&
+                                   carriers_well_for(s, carrier, e[to].idc, hold_us);
     if (purpose == DECIDE_RESCUE && !dead) {
         s->false_drains++;
         sim_fail(s, "laws 1, 2: node %u drains %s, which was not dead", node, e[from].name);
@@ -106,6 +109,23 @@ static void check_move(struct sim *s, uint16_t node, enum decide_purpose purpose
         sim_fail(s, "law 7: node %u restores %s, which has not been well for long", node,
                  e[to].name);
     }
+}
+
+static unsigned slots_of(const struct answer *a, uint16_t entrance)
+{
+    unsigned n = 0;
+    for (uint8_t i = 0; i < a->count; i++) {
+        n += a->slots[i].entrance == entrance ? 1 : 0;
+    }
+    return n;
+}
+
+/* Not the same addresses in another order. */
+static bool moves(const struct change *ch, uint16_t from, uint16_t to)
+{
+    const struct answer *a = &ch->answer.from, *b = &ch->answer.to;
+    return from != to && from != FLEET_NONE && to != FLEET_NONE &&
+           slots_of(b, from) < slots_of(a, from) && slots_of(b, to) > slots_of(a, to);
 }
 
 void oracle_writes(struct sim *s, uint16_t node, const struct record *r)
@@ -121,7 +141,7 @@ void oracle_writes(struct sim *s, uint16_t node, const struct record *r)
         }
         for (uint8_t k = 0; k < ch->answer.from.count && k < ch->answer.to.count; k++) {
             uint16_t from = ch->answer.from.slots[k].entrance, to = ch->answer.to.slots[k].entrance;
-            if (from != to && from != FLEET_NONE && to != FLEET_NONE) {
+            if (moves(ch, from, to)) {
                 check_move(s, node, d->purpose, s->fleet->views[ch->b].carrier, from, to);
             }
         }

@@ -47,7 +47,8 @@ static bool waits_for_word(const struct sim *s, uint16_t idc)
                       : about->kind == SUBJECT_PATH    ? s->fleet->entrances[about->a].idc
                                                        : FLEET_NONE;
         bool drains = n->kind == INCIDENT_IDC_OUTAGE || n->kind == INCIDENT_GRAY_FAILURE;
-        waits = waits || (at == idc && drains);
+        bool holds = n->state == INCIDENT_CONFIRMED || n->state == INCIDENT_MITIGATED;
+        waits = waits || (at == idc && drains && holds);
     }
     return waits && !s->fleet->idcs[idc].auto_restore;
 }

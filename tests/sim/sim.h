@@ -252,6 +252,20 @@ struct ledger {
     int64_t decisive; /* newest CLAIM, OPERATOR, FLEET, RULES or DECIDE that counted */
 };
 
+/* A carrier at an IDC. */
+struct front {
+    int64_t off_until_us;         /* 0: it is not off */
+    int64_t off_us, back_us;      /* when it last went off, came back; 0: never */
+    int64_t well_us, was_well_us; /* since then; 0: always. was: before it last went off */
+};
+
+struct carriers {
+    struct rng rng;
+    bool fronts_fail, carriers_fail, conduits_fail;
+    int64_t next_us;
+    struct front fronts[SIM_MAX_CARRIERS][SIM_MAX_IDCS];
+};
+
 struct sim {
     uint64_t seed;
     struct rng rng;
@@ -275,6 +289,7 @@ struct sim {
     struct virtual_features features[SIM_MAX_IDCS];
     /* The truth. */
     bool idc_dead[SIM_MAX_IDCS], link_cut[SIM_MAX_LINKS];
+    struct carriers carriers;
     int64_t idc_died_us[SIM_MAX_IDCS], idc_back_us[SIM_MAX_IDCS]; /* back: also when it will be */
     int64_t idc_well_us[SIM_MAX_IDCS], idc_was_well_us[SIM_MAX_IDCS]; /* since then; 0: always */
     int64_t link_back_us[SIM_MAX_LINKS];
@@ -349,6 +364,13 @@ void script_edge(struct sim *s, uint16_t o, uint32_t t, bool down);
 struct injection script_injection(const struct sim *s, const struct effect *e);
 void script_inject(struct sim *s, uint16_t i, const struct injection *wanted);
 void script_decided(struct sim *s, const struct decide *d);
+
+/* carriers.c */
+void carriers_start(struct sim *s);
+void carriers_tick(struct sim *s);
+bool carriers_dark(const struct sim *s, uint16_t o, const struct target *t);
+bool carriers_were_off(const struct sim *s, uint16_t c, uint16_t idc);
+bool carriers_well_for(const struct sim *s, uint16_t c, uint16_t idc, int64_t us);
 
 /* orders.c */
 void orders_start(struct sim *s);

@@ -50,6 +50,7 @@ void world_start(struct sim *s)
         script_start(s);
     } else {
         draw_swarm(s);
+        carriers_start(s);
     }
     orders_start(s);
     for (uint16_t o = 0; o < s->fleet->idc_count; o++) {
@@ -89,9 +90,11 @@ static enum health look(const struct sim *s, uint16_t o, const struct target *t)
     case TARGET_ENTRANCE: {
         uint16_t idc = s->fleet->entrances[t->a].idc;
         bool gone = s->idc_dead[idc] || (p->lone && idc == p->missed);
-        return idc != o && (cut_off || gone) ? HEALTH_DOWN : HEALTH_UP;
+        bool off = carriers_dark(s, o, t);
+        return idc != o && (cut_off || gone || off) ? HEALTH_DOWN : HEALTH_UP;
     }
-    case TARGET_REFERENCE: return cut_off || p->lone ? HEALTH_DOWN : HEALTH_UP;
+    case TARGET_REFERENCE:
+        return cut_off || p->lone || carriers_dark(s, o, t) ? HEALTH_DOWN : HEALTH_UP;
     }
     return HEALTH_UNKNOWN;
 }
@@ -377,6 +380,7 @@ void world_tick(struct sim *s)
             make_lone_witness(s);
         }
     }
+    carriers_tick(s);
     for (uint16_t o = 0; o < s->fleet->idc_count && s->failure[0] == '\0'; o++) {
         probe_tick(s, o);
     }

@@ -226,6 +226,7 @@ START_TEST(dead_neighbours_isolate_nobody)
 {
     struct world *w = begin();
     ((struct fleet *)w->fleet)->policy.max_drained_idcs = 2;
+    ((struct fleet *)w->fleet)->policy.min_observers = 1; /* its own word would be enough */
     w->idc_dead[BEIJING] = w->idc_dead[SHANGHAI] = true;
     world_run(w, 10 * S, 50 * MS, 6);
     ck_assert_int_ne(w->diagnosis.backbones[SHENZHEN].health, HEALTH_DOWN);
