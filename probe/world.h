@@ -3,8 +3,8 @@
 #define SPILLWAY_PROBE_WORLD_H
 
 #include "checks/load.h"
-#include "model/spike.h"
 #include "links.h"
+#include "model/spike.h"
 #include "targets.h"
 
 struct world {
