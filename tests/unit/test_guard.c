@@ -149,6 +149,24 @@ START_TEST(core_and_capacity)
 }
 END_TEST
 
+/* Not even core fits: nothing is left to shed, and a person's undo does not make it worse. */
+START_TEST(undo_does_not_overload_core)
+{
+    struct bench b;
+    begin(&b);
+    for (uint16_t v = 0; v < b.w->fleet->view_count; v++) {
+        b.w->control.fleet->demand_rps[WEB * b.w->fleet->view_count + v] *= 6;
+    }
+    for (uint16_t r = 0; r < b.w->fleet->region_count; r++) {
+        *plan_tier_limit(&b.w->control.plan, r, WEB) = 0;
+    }
+    take(&b);
+    move(&b, WEB, 0, WEB_SHANGHAI, 4);
+    expect_stopped(&b, DECIDE_REVERT, GUARD_CAPACITY);
+    done(&b);
+}
+END_TEST
+
 /* A rescue is not dropped for capacity: it sheds until it fits. */
 START_TEST(rescue_sheds)
 {
@@ -305,6 +323,7 @@ int main(void)
     tcase_add_test(t, quorum);
     tcase_add_test(t, stateful);
     tcase_add_test(t, core_and_capacity);
+    tcase_add_test(t, undo_does_not_overload_core);
     tcase_add_test(t, rescue_sheds);
     tcase_add_test(t, cold_start);
     tcase_add_test(t, restore_without_approval);
