@@ -1,4 +1,5 @@
 /* main.c: spillway-probe: options, settings, signals and the event loop. */
+#include "config/confine.h"
 #include "probe.h"
 
 #include <ares.h>
@@ -107,6 +108,17 @@ static void run_promptly(const struct logger *log)
         log_event(log, LOG_INFO, LOG_CODE("no-real-time"), LOG_STR("why", strerror(errno)));
 }
 
+/* Before there are threads: the STAMP port alone may need a privilege, now and with each new fleet.
+ */
+static bool confine_probe(void)
+{
+    static const cap_value_t keep[] = {CAP_NET_BIND_SERVICE};
+    int status = confine(keep, 1);
+    if (status != OK)
+        fprintf(stderr, "spillway-probe: giving up its privileges: %s\n", error_text(status));
+    return status == OK;
+}
+
 /* Each running check holds a descriptor. */
 static void raise_file_limit(void)
 {
@@ -213,6 +225,8 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     raise_file_limit();
     run_promptly(&log);
+    if (!confine_probe())
+        return EXIT_FAILURE;
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
         ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS)
         return EXIT_FAILURE;

@@ -1,6 +1,7 @@
 /* daemon.c: the life of spillwayd: start, one loop, drain, end. */
 #include "daemon/daemon.h"
 
+#include "config/confine.h"
 #include "daemon/clock.h"
 
 #include <errno.h>
@@ -215,6 +216,14 @@ static int start_handles(struct daemon *d)
     return rc == 0 ? OK : failed(d, "event loop", ERR_IO, uv_strerror(rc));
 }
 
+/* It needs none: routes are the helper's. Only a root that gives the control socket to a group has
+ * needed one, by now; the bus, which comes next, has threads. */
+static int give_up_privileges(struct daemon *d)
+{
+    int status = confine(NULL, 0);
+    return status == OK ? OK : failed(d, "giving up privileges", status, NULL);
+}
+
 static int start(struct daemon *d)
 {
     d->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
@@ -224,8 +233,9 @@ static int start(struct daemon *d)
     }
     int status = actuators_init(&d->actuators, &d->loop, &d->settings, &d->log, on_outcome, d);
     status = status == OK ? start_journal(d) : status;
-    status = status == OK ? start_bus(d) : status;
     status = status == OK ? start_sockets(d) : status;
+    status = status == OK ? give_up_privileges(d) : status;
+    status = status == OK ? start_bus(d) : status;
     status = status == OK ? start_handles(d) : status;
     if (status != OK) {
         return status;
