@@ -26,7 +26,7 @@
     X(ERR_IO, -16, "input or output failed", "see the system's message beside this one")           \
     X(ERR_PERMISSION, -17, "permission denied", "check owner, mode and capabilities")              \
     X(ERR_UNAVAILABLE, -18, "not reachable now", "it is retried; check the network")               \
-    X(ERR_HELD, -19, "a hold is on it", "spillway emergency list says whose it is")                      \
+    X(ERR_HELD, -19, "a hold is on it", "spillway emergency list says whose it is")                \
     X(ERR_INVARIANT, -20, "an internal invariant is broken", "acting has halted; report the bug")  \
     X(ERR_VERSION, -21, "written by a newer version", "upgrade this binary")                       \
     X(ERR_LYING, -22, "accepted the change and serves something else", "check that server")        \

@@ -122,12 +122,9 @@ static bool same_shape(const struct world *w, const struct digest *before)
 
 static const struct {
     const char *name, *target;
-} whole[] = {{"fibre-cut", "beijing-shanghai"},
-             {"fibre-cut", "shanghai-shenzhen"},
-             {"conduit-cut", "coast-trench"},
-             {"carrier-outage", "telecom@shanghai"},
-             {"idc-outage", "shanghai"},
-             {"idc-outage", "shenzhen"},
+} whole[] = {{"fibre-cut", "beijing-shanghai"}, {"fibre-cut", "shanghai-shenzhen"},
+             {"conduit-cut", "coast-trench"},   {"carrier-outage", "telecom@shanghai"},
+             {"idc-outage", "shanghai"},        {"idc-outage", "shenzhen"},
              {"planned-evacuation", "shanghai"}};
 
 START_TEST(a_drill_passes_and_leaves_the_very_plan_from_before)
