@@ -9,35 +9,90 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* A name of the fleet, or empty. */
+static void check_name(const char *name, size_t size)
+{
+    size_t n = strnlen(name, size);
+    assert(n < size);
+    for (size_t i = 0; i < n; i++) {
+        assert(name[i] > ' ' && name[i] <= '~');
+    }
+}
+
 static void check_fields(const struct request *r)
 {
     size_t n = strnlen(r->reason, sizeof r->reason);
-    assert(n > 0 && n < sizeof r->reason && r->incident > 0);
+    assert(n > 0 && n < sizeof r->reason);
     for (size_t i = 0; i < n; i++) {
         unsigned char ch = (unsigned char)r->reason[i];
         unsigned char next = (unsigned char)r->reason[i + 1];
         assert(ch >= 0x20 && ch != 0x7f && !(ch == 0xc2 && next < 0xa0));
     }
+    check_name(r->subject, sizeof r->subject);
+    check_name(r->region, sizeof r->region);
+    check_name(r->service, sizeof r->service);
+    assert(r->command >= OPERATOR_APPROVE && r->command <= OPERATOR_LAST);
+    assert(r->tier <= FLEET_MAX_TIER && r->ttl_us >= 0 && r->ttl_us <= ORDER_TTL_MAX_US);
+    assert(r->drill_size <= sizeof r->drill);
+}
+
+static void hex(const uint8_t *bytes, size_t size, char *ret_text)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < size; i++) {
+        ret_text[2 * i] = digits[bytes[i] >> 4];
+        ret_text[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    ret_text[2 * size] = '\0';
+}
+
+static const char *name_of(const struct request *r)
+{
+    if (r->command == OPERATOR_HOLD || r->command == OPERATOR_UNHOLD) {
+        return r->command == OPERATOR_HOLD ? "emergency-hold" : "emergency-release";
+    }
+    return operator_command_name(r->command);
+}
+
+static void put_name(json_t *object, const char *key, const char *name)
+{
+    if (name[0] != '\0') {
+        json_object_set_new(object, key, json_string(name));
+    }
+}
+
+/* Every key that some command has; the others are ignored. */
+static json_t *write_command(const struct request *r)
+{
+    static const char *const numbers[] = {"incident", "order", "record", "decision", "run", "hold"};
+    static char drill[2 * sizeof r->drill + 1];
+    char id[2 * sizeof r->id.bytes + 1];
+    hex(r->id.bytes, sizeof r->id.bytes, id);
+    hex(r->drill, r->drill_size, drill);
+    json_t *object = json_pack("{s:s, s:s, s:s, s:i}", "request", name_of(r), "id", id, "reason",
+                               r->reason, "tier", (int)r->tier);
+    assert(object != NULL); /* the reason is UTF-8, or it could not be packed */
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        json_object_set_new(object, numbers[i], json_integer((json_int_t)r->number));
+    }
+    put_name(object, "subject", r->subject);
+    put_name(object, "region", r->region);
+    put_name(object, "service", r->service);
+    put_name(object, "drill", drill);
+    if (r->ttl_us > 0) {
+        json_object_set_new(object, "ttl_us", json_integer(r->ttl_us));
+    }
+    return object;
 }
 
 static char *write_request(const struct request *r)
 {
-    char id[2 * sizeof r->id.bytes + 1];
-    for (size_t i = 0; i < sizeof r->id.bytes; i++) {
-        static const char digits[] = "0123456789abcdef";
-        id[2 * i] = digits[r->id.bytes[i] >> 4];
-        id[2 * i + 1] = digits[r->id.bytes[i] & 15];
-    }
-    id[sizeof id - 1] = '\0';
     json_t *object = NULL;
     switch (r->kind) {
     case REQUEST_STATUS: object = json_pack("{s:s}", "request", "status"); break;
-    case REQUEST_APPROVE:
-        object = json_pack("{s:s, s:s, s:I, s:s}", "request", "approve", "id", id, "incident",
-                           (json_int_t)r->incident, "reason", r->reason);
-        break;
+    case REQUEST_EVIDENCE: object = json_pack("{s:s}", "request", "evidence"); break;
+    case REQUEST_COMMAND: object = write_command(r); break;
     }
-    assert(object != NULL); /* the reason is UTF-8, or it could not be packed */
     char *text = json_dumps(object, JSON_COMPACT);
     assert(text != NULL);
     json_decref(object);
@@ -53,13 +108,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(status == ERR_INVALID && why != NULL);
         return 0;
     }
-    if (r.kind == REQUEST_APPROVE) {
+    if (r.kind == REQUEST_COMMAND) {
         check_fields(&r);
     }
     char *text = write_request(&r);
     status = request_read(text, strlen(text), &again, &why);
-    assert(status == OK && again.kind == r.kind && again.incident == r.incident);
+    assert(status == OK && again.kind == r.kind && again.command == r.command);
+    assert(again.number == r.number && again.tier == r.tier && again.ttl_us == r.ttl_us);
     assert(memcmp(&again.id, &r.id, sizeof r.id) == 0 && strcmp(again.reason, r.reason) == 0);
+    assert(strcmp(again.subject, r.subject) == 0 && strcmp(again.region, r.region) == 0 &&
+           strcmp(again.service, r.service) == 0);
+    assert(again.drill_size == r.drill_size && memcmp(again.drill, r.drill, r.drill_size) == 0);
     free(text);
     return 0;
 }
