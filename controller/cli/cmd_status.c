@@ -33,6 +33,17 @@ static bool any_open(const struct control *c, enum incident_kind kind)
     return any;
 }
 
+/* Every server that was tried failed, and none has the plan. */
+static bool nobody_serves(const struct control *c)
+{
+    bool failed = false, any = c->fleet->dns_server_count == 0;
+    for (uint16_t i = 0; i < c->fleet->dns_server_count; i++) {
+        any = any || c->dns[i].generation >= c->plan.fence.generation;
+        failed = failed || c->dns[i].status != OK;
+    }
+    return failed && !any;
+}
+
 const char *status_unsafe(const struct control *c)
 {
     const struct fleet *f = c->fleet;
@@ -46,6 +57,9 @@ const char *status_unsafe(const struct control *c)
                 return "an answer that users ask for is empty";
             }
         }
+    }
+    if (nobody_serves(c)) {
+        return "no DNS server has the plan: users follow an older one";
     }
     if (any_open(c, INCIDENT_HELD)) {
         return "a person's break-glass hold stands: nothing is written there, not even a rescue";

@@ -18,7 +18,7 @@ static int64_t called_down_us(const struct bench *b, uint16_t l)
 
 static bool is_dying(const struct verdict *whole)
 {
-    return whole->rule == RULE_NOT_CONFIRMED_YET;
+    return whole->rule == RULE_NOT_CONFIRMED_YET || whole->rule == RULE_COLD_START;
 }
 
 /* Until the checks of the services behind it have had their say. */

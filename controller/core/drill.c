@@ -24,12 +24,15 @@ static bool over(const struct watch *w, struct logtime since, int64_t us)
     return left_us <= 0;
 }
 
-/* The first open incident that is not the drill's own work, or NULL. */
+/* The first incident that is not the drill's own work, or NULL: any open one forbids to begin, a
+ * concluded one ends a run; what is only suspected a person looks at. */
 static const struct incident *real_incident(const struct watch *w)
 {
     for (uint32_t i = 0; i < w->v->cases->count; i++) {
         const struct incident *at = &w->v->cases->at[i];
-        if (at->state != INCIDENT_CLOSED && !drill_owns(w->v->o->f, w->r, at)) {
+        bool counts = at->state != INCIDENT_CLOSED &&
+                      (at->state != INCIDENT_SUSPECTED || w->r->state == DRILL_ASKED);
+        if (counts && !drill_owns(w->v->o->f, w->r, at)) {
             return at;
         }
     }

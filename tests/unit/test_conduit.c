@@ -141,6 +141,23 @@ START_TEST(an_outage_is_no_trench)
 }
 END_TEST
 
+/* The one that led died with its IDC: who leads next names the death when it may, and no link
+ * before. */
+START_TEST(a_new_leader_waits_for_the_whole)
+{
+    struct world *w = begin();
+    w->idc_dead[TIANJIN] = true;
+    w->control.epoch_began = w->now;
+    int64_t cold_us = w->fleet->policy.cold_start_us;
+    world_run(w, cold_us - 200 * MS, 50 * MS, 0);
+    world_run(w, 2 * S, 50 * MS, 6);
+    ck_assert_ptr_nonnull(world_incident(w, INCIDENT_IDC_OUTAGE, TIANJIN, 0));
+    ck_assert_uint_eq(count(w, INCIDENT_LINK_CUT), 0);
+    ck_assert_uint_eq(count(w, INCIDENT_CONDUIT_CUT), 0);
+    world_free(w);
+}
+END_TEST
+
 static uint32_t slots(const struct world *w, const char *entrance)
 {
     return world_slots(w, world_entrance(w, entrance));
@@ -391,6 +408,7 @@ int main(void)
     tcase_add_test(t, one_link_is_a_link);
     tcase_add_test(t, the_wait_for_siblings_is_bounded);
     tcase_add_test(t, an_outage_is_no_trench);
+    tcase_add_test(t, a_new_leader_waits_for_the_whole);
     tcase_add_test(t, an_idc_off_the_backbone);
     tcase_add_test(t, preferred_stays);
     tcase_add_test(t, the_last_one_left_takes_over);
