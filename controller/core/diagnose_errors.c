@@ -2,7 +2,8 @@
  *
  * That is its own word on itself, and so evidence against itself only: it never speaks for another,
  * and it is one word, however often it is said. Where min_observers ask for more, nothing is moved
- * for it: the failure is suspected, and a person looks. */
+ * for it: the failure is suspected, and a person looks. What is asked for more than it carries
+ * fails for that: it is the overload's, and to move its users would only carry it on. */
 #include "core/diagnose_internal.h"
 
 #include <string.h>
@@ -30,6 +31,13 @@ static bool is_stranded(const struct bench *b, uint16_t x)
     return i != NULL && i->state != INCIDENT_RECOVERING;
 }
 
+static bool is_overloaded(const struct bench *b, const struct told *t, struct subject place)
+{
+    uint32_t limit_ppm = b->policy->saturation_limit_ppm;
+    return (limit_ppm > 0 && t->sample.saturation_ppm >= limit_ppm) ||
+           find(b, INCIDENT_OVERLOAD, place) != NULL;
+}
+
 /* What left an IDC that is off the backbone for its errors is asked nothing there, and fails until
  * the backbone is back. */
 static bool fails(const struct bench *b, const struct told *t, bool known, uint16_t x)
@@ -48,7 +56,8 @@ void judge_errors(const struct bench *b, struct verdict *v, uint16_t s, uint16_t
 {
     const struct incident *open = find(b, INCIDENT_GRAY_FAILURE, v->subject);
     const struct told *t = &b->w->told[(size_t)s * b->f->idc_count + x];
-    if (v->health != HEALTH_UP || !fails(b, t, open != NULL, x)) {
+    if (v->health != HEALTH_UP || !fails(b, t, open != NULL, x) ||
+        is_overloaded(b, t, v->subject)) {
         return;
     }
     int64_t held_us = open != NULL ? logtime_diff_us(b->now, open->opened) : 0;

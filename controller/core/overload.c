@@ -142,21 +142,46 @@ void overload_shed(const struct outlook *o, struct plan *to, int64_t *ret_next_u
 /* --- What may come back -------------------------------------------------------------------------
  */
 
-/* The place would say no more than the limit less the headroom if it served that many tiers. */
-static bool leaves_room(const struct outlook *o, const struct told *t, uint16_t region, uint16_t s,
-                        uint8_t limit)
+/* How full the place is on paper. */
+static uint64_t paper_ppm(const struct outlook *o, const struct plan *p, uint16_t s, uint16_t x,
+                          struct load *load)
+{
+    uint64_t most = 0;
+    load_compute(o->f, p, s, load);
+    for (uint16_t e = 0; e < o->f->entrance_count; e++) {
+        if (o->f->entrances[e].service == s && o->f->entrances[e].idc == x) {
+            uint64_t use = load_use_ppm(o->f, load, e, 0);
+            most = use > most ? use : most;
+        }
+    }
+    return most;
+}
+
+/* With the tiers of *to the place would say no more than the limit less the headroom, or be nearer
+ * to what it is on paper than to the limit: a home that is declared nearly full is reached again.
+ */
+static bool leaves_room(const struct outlook *o, const struct plan *to, uint16_t s, uint16_t x,
+                        struct load *load)
 {
     const struct policy *p = &o->f->policy;
     const struct service *at = &o->f->services[s];
+    const struct told *t = told_at(o, s, x);
+    uint16_t region = o->f->idcs[x].region;
     uint64_t now = service_cost_ppm(at, *plan_tier_limit(&o->c->plan, region, s));
-    uint64_t then = service_cost_ppm(at, limit);
+    uint64_t then = service_cost_ppm(at, *plan_tier_limit(to, region, s));
     uint64_t most_ppm =
         (uint64_t)p->saturation_limit_ppm * (WHOLE_PPM - p->headroom_ppm) / WHOLE_PPM;
+    uint64_t on_paper_ppm = paper_ppm(o, to, s, x, load);
+    if (on_paper_ppm < p->saturation_limit_ppm) {
+        uint64_t between_ppm = (on_paper_ppm + p->saturation_limit_ppm) / 2;
+        most_ppm = between_ppm > most_ppm ? between_ppm : most_ppm;
+    }
     /* Without any work of its own there is nothing to go by. */
     return t->known && (now == 0 || t->sample.saturation_ppm * then / now <= most_ppm);
 }
 
-bool overload_allows(const struct outlook *o, uint16_t region, uint16_t service, uint8_t limit)
+bool overload_allows(const struct outlook *o, const struct plan *to, uint16_t region,
+                     uint16_t service, struct load *load)
 {
     bool allowed = true;
     for (uint16_t x = 0; x < o->f->idc_count && allowed; x++) {
@@ -169,8 +194,8 @@ bool overload_allows(const struct outlook *o, uint16_t region, uint16_t service,
         bool over = i != NULL && (held || i->state == INCIDENT_CONFIRMED);
         bool said = i != NULL && i->rule == RULE_SATURATED &&
                     o->d->services[(size_t)service * o->f->idc_count + x].health != HEALTH_DOWN;
-        allowed = !over && !is_full(o, service, x) &&
-                  (!said || leaves_room(o, told_at(o, service, x), region, service, limit));
+        allowed =
+            !over && !is_full(o, service, x) && (!said || leaves_room(o, to, service, x, load));
     }
     return allowed;
 }
@@ -287,11 +312,14 @@ void cases_overload(struct casebook *cases, const struct outlook *o, const struc
                 continue;
             }
             bool home = !moves && is_home(o, &p, to, load);
+            enum incident_state was = i->state;
             enum incident_state next = next_state(o, i, &p, home, moves);
-            if (next != i->state) {
+            if (next != was) {
                 case_go(i, next, o->now);
             }
-            i->rule = p.over ? RULE_OVER_CAPACITY : p.full ? RULE_SATURATED : i->rule;
+            if (next == INCIDENT_CONFIRMED && next != was) {
+                i->rule = p.over ? RULE_OVER_CAPACITY : RULE_SATURATED;
+            }
         }
     }
 }

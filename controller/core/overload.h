@@ -26,8 +26,10 @@ void overload_look(const struct outlook *o, const struct plan *to, struct load *
 /* Lowers the tiers of *to, a copy of the plan in force, that have to fall for what services say.
  * *ret_next_us: in how long one may be due; only ever made shorter. */
 void overload_shed(const struct outlook *o, struct plan *to, int64_t *ret_next_us);
-/* The service in the region is not full, and would not be with that many tiers more. */
-bool overload_allows(const struct outlook *o, uint16_t region, uint16_t service, uint8_t limit);
+/* The service in the region is not full, and would not be with the tiers of *to, where they may
+ * come back. load: scratch. */
+bool overload_allows(const struct outlook *o, const struct plan *to, uint16_t region,
+                     uint16_t service, struct load *load);
 /* No view asks more of the service than is declared. */
 bool overload_calm(const struct outlook *o, uint16_t service);
 /* Incidents of overload open, change and close. to: the proposal, or a copy of the plan in force,

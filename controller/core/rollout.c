@@ -189,8 +189,8 @@ bool rollout_fits(const struct outlook *o, const struct plan *p, bool whole, uin
 static bool may_promote(const struct outlook *o, bool whole, struct load *load,
                         const struct plan *to, uint16_t r, uint16_t s)
 {
-    return BUG(OSCILLATION) || (rollout_fits(o, to, whole, r, s, load) &&
-                                overload_allows(o, r, s, *plan_tier_limit(to, r, s)));
+    return BUG(OSCILLATION) ||
+           (rollout_fits(o, to, whole, r, s, load) && overload_allows(o, to, r, s, load));
 }
 
 /* The highest tier that may come back. */

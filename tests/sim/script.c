@@ -247,9 +247,10 @@ void script_load(struct sim *s, uint16_t o, struct report *r, struct load_sample
     for (uint32_t i = 0; i < r->load_count; i++) {
         uint16_t service = services[i];
         bool told = !s->script.untold[o] && !s->script.service_dead[service][o];
-        uint64_t sum_mrps = 0;
+        uint64_t sum_mrps = 0, true_mrps = 0; /* an injected spike makes nobody fail */
         for (uint16_t v = 0; v < f->view_count; v++) {
             uint64_t mrps = requests_mrps(s, service, v, o);
+            true_mrps += mrps;
             bool spike = injects(s, o) && injected->view == v;
             mrps = spike ? mrps * injected->factor_ppm / 1000000 : mrps;
             views[(size_t)i * f->view_count + v] =
@@ -259,13 +260,13 @@ void script_load(struct sim *s, uint16_t o, struct report *r, struct load_sample
         uint8_t limit = *plan_tier_limit(&s->reference.plan, f->idcs[o].region, service);
         uint64_t cost_ppm = service_cost_ppm(&f->services[service], limit);
         uint64_t capacity = fleet_capacity_ups(f, service, o);
-        uint64_t full_ppm = capacity == 0 ? 1000000 : sum_mrps * cost_ppm / 1000 / capacity;
+        uint64_t full_ppm = capacity == 0 ? 1000000 : true_mrps * cost_ppm / 1000 / capacity;
         loads[i] = (struct load_sample){0};
         if (told) {
             loads[i].valid = true;
             loads[i].requests_mrps = sum_mrps;
             loads[i].errors_mrps =
-                full_ppm > 1000000 ? sum_mrps * (full_ppm - 1000000) / full_ppm : 0;
+                full_ppm > 1000000 ? true_mrps * (full_ppm - 1000000) / full_ppm : 0;
             loads[i].saturation_ppm = full_ppm > 1000000 ? 1000000 : (uint32_t)full_ppm;
         }
     }

@@ -24,6 +24,7 @@ enum {
     SIM_MAX_RECORDS = 20000,
     SIM_MAX_PLANS = 1024,
     SIM_HEALED_PLANS = 20,  /* the way home and the release of every link, with room to spare */
+    SIM_CALMED_PLANS = 12,  /* more after spikes: every tier of every region for itself */
     SIM_NODE_EFFECTS = 100, /* of one node in one second, likewise */
     SIM_MAX_MESSAGES = 8192,
     SIM_TICK_US = 5000,
@@ -44,6 +45,7 @@ struct swarm {
     bool lone_witnesses; /* all are silent but one, which sees an IDC dead, and no reference */
     bool slow_operator;  /* an IDC is seen good for long before somebody says so */
     bool orders;         /* people drain, demote, pin, freeze and undo */
+    bool spikes;         /* views ask for more and less; services fall silent about it */
     bool disasters;      /* any change of the world; without one no traffic may move (law 1) */
 };
 
@@ -269,8 +271,9 @@ struct carriers {
 struct sim {
     uint64_t seed;
     struct rng rng;
-    struct rng words; /* of people's orders */
-    struct rng extra; /* for what came later, so that kept seeds mean what they meant */
+    struct rng words;   /* of people's orders */
+    struct rng demands; /* of users */
+    struct rng extra;   /* for what came later, so that kept seeds mean what they meant */
     struct swarm swarm;
     struct fleet own; /* the given one with this seed's policy */
     const struct fleet *fleet;
@@ -294,7 +297,7 @@ struct sim {
     int64_t idc_well_us[SIM_MAX_IDCS], idc_was_well_us[SIM_MAX_IDCS]; /* since then; 0: always */
     int64_t link_back_us[SIM_MAX_LINKS];
     int64_t probe_back_us[SIM_MAX_IDCS], server_back_us[SIM_MAX_SERVERS];
-    int64_t next_fault_us, next_word_us, next_lone_us, next_order_us;
+    int64_t next_fault_us, next_word_us, next_lone_us, next_order_us, next_spike_us;
     uint16_t evacuated; /* an IDC, when everything was well again; FLEET_NONE: not yet */
     int64_t evacuated_us;
     bool evacuation_over;
@@ -411,6 +414,10 @@ void oracle_commit(struct sim *s, uint16_t node, const struct control *c);
 void oracle_effect(struct sim *s, uint16_t node, const struct effect *e);
 void oracle_tick(struct sim *s);
 void oracle_end(struct sim *s);
+
+/* spikes.c */
+void spikes_start(struct sim *s);
+void spikes_tick(struct sim *s);
 
 /* oracle_orders.c: asked before a decision is folded: NULL, or what it does to a person's word. */
 const char *oracle_orders(const struct sim *s, const struct decide *d);

@@ -53,6 +53,7 @@ void world_start(struct sim *s)
         carriers_start(s);
     }
     orders_start(s);
+    spikes_start(s);
     for (uint16_t o = 0; o < s->fleet->idc_count; o++) {
         struct probe *p = &s->probes[o];
         int n = targets_for_idc(s->fleet, o, p->targets, SIM_MAX_TARGETS);
@@ -123,6 +124,8 @@ static void send_report(struct sim *s, uint16_t o)
                        .observations = seen};
     if (s->script.on) {
         r.lateness_us = p->starved ? US_PER_SEC / 2 : 0;
+    }
+    if (s->script.on || s->swarm.spikes) {
         script_load(s, o, &r, loads, views);
     }
     p->report_at_us = s->now_us + REPORT_US;
@@ -389,4 +392,5 @@ void world_tick(struct sim *s)
         speak(s);
     }
     orders_tick(s);
+    spikes_tick(s);
 }

@@ -89,6 +89,19 @@ START_TEST(a_lone_word_is_enough_where_the_fleet_says_so)
 }
 END_TEST
 
+START_TEST(what_is_asked_too_much_fails_for_that)
+{
+    begin(FLEETS "/three-idc.yaml", 1);
+    says(WEB, "beijing")->errors_ppm = 500000;
+    says(WEB, "beijing")->saturation_ppm = 1000000;
+    (void)world_run(w, 60 * S, S / 2, 20);
+    ck_assert_ptr_null(gray(WEB, "beijing"));
+    ck_assert_uint_eq(slots("web-beijing"), 4);
+    ck_assert_ptr_nonnull(world_incident(w, INCIDENT_OVERLOAD, WEB, world_idc(w, "beijing")));
+    end();
+}
+END_TEST
+
 START_TEST(nobody_is_evidence_against_another)
 {
     begin(FLEETS "/three-idc.yaml", 1);
@@ -207,6 +220,7 @@ int main(void)
     TCase *t = tcase_create("errors");
     tcase_add_test(t, a_word_of_ones_own_is_suspected_and_moves_nothing);
     tcase_add_test(t, a_lone_word_is_enough_where_the_fleet_says_so);
+    tcase_add_test(t, what_is_asked_too_much_fails_for_that);
     tcase_add_test(t, nobody_is_evidence_against_another);
     tcase_add_test(t, where_all_fail_nothing_moves);
     tcase_add_test(t, what_fails_is_better_than_what_is_dead);

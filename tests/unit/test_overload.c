@@ -240,7 +240,7 @@ START_TEST(one_tier_is_enough_and_it_does_not_come_back_too_soon)
     ck_assert_int_eq(overload(SHANGHAI)->state, INCIDENT_MITIGATED);
     uint32_t records = w->records;
     for (int64_t t = 0; t < 300 * S; t += S / 2) { /* less, and still without the margin */
-        say_full(SHANGHAI, 950000);
+        say_full(SHANGHAI, 975000);
         (void)world_tick(w, S / 2);
     }
     ck_assert_uint_eq(w->records, records);
