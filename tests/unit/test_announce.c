@@ -284,6 +284,58 @@ START_TEST(nobody_announces_before_it_has_held)
 }
 END_TEST
 
+START_TEST(what_is_pinned_is_not_undone)
+{
+    struct bench b;
+    ck_assert_int_eq(say(OPERATOR_PIN, SUBJECT_SERVICE, WEB, BEIJING), FOLD_ACCEPTED);
+    propose(&b, 6);
+    ck_assert_uint_eq(guarded(&b, DECIDE_REVERT), 7);
+}
+END_TEST
+
+/* --- The planner's side, without the guards behind it
+ * ---------------------------------------------
+ */
+
+static void all_of_web(const struct bench *b, bool *set, bool value)
+{
+    for (uint16_t e = 0; e < w->fleet->entrance_count; e++) {
+        for (uint16_t c = 0; w->fleet->entrances[e].service == WEB && c < w->fleet->carrier_count;
+             c++) {
+            set[path_index(b->o.f, e, c)] = value;
+        }
+    }
+}
+
+START_TEST(a_rescue_from_everywhere_proposes_nothing)
+{
+    struct bench b;
+    take(&b);
+    all_of_web(&b, b.o.dead, true);
+    all_of_web(&b, b.o.usable, false);
+    announce_rescue(&b.o, &b.to);
+    ck_assert_uint_eq(announce_moves(&b.to, &w->control.plan), 0);
+    free(b.room);
+}
+END_TEST
+
+START_TEST(a_step_waits_for_what_has_not_held)
+{
+    struct bench b;
+    uint32_t blocked = 0;
+    put(BEIJING, 0);
+    propose(&b, 6);
+    put(BEIJING, 1); /* the target: home */
+    all_of_web(&b, b.o.settled, false);
+    ck_assert_uint_eq(announce_step(&b.o, &w->control.plan, false, &b.to, &blocked), 0);
+    ck_assert_uint_eq(blocked, 1);
+    all_of_web(&b, b.o.settled, true);
+    ck_assert_uint_eq(announce_step(&b.o, &w->control.plan, false, &b.to, &blocked), 1);
+    ck_assert_uint_eq(*plan_announced(&b.to, WEB, BEIJING), 1);
+    free(b.room);
+}
+END_TEST
+
 /* --- Plan, fold, effect, sentence
  * -----------------------------------------------------------------
  */
@@ -373,6 +425,9 @@ int main(void)
     tcase_add_test(t, a_pin_keeps_it);
     tcase_add_test(t, no_proposal_withdraws_the_good_or_the_last);
     tcase_add_test(t, nobody_announces_before_it_has_held);
+    tcase_add_test(t, what_is_pinned_is_not_undone);
+    tcase_add_test(t, a_rescue_from_everywhere_proposes_nothing);
+    tcase_add_test(t, a_step_waits_for_what_has_not_held);
     tcase_add_test(t, the_fold_refuses_a_plan_without_an_announcer);
     tcase_add_test(t, the_shape_of_a_plan_has_its_announcements);
     tcase_add_test(t, this_idcs_announcements_go_with_its_routes);
