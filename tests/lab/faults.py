@@ -138,6 +138,8 @@ class Faults(CarrierFaults, LoadFaults):
             if table not in ("local", "main", "default"):
                 run(["ip", "-n", netns, "route", "flush", "table", table], check=False)
                 run(["ip", "-n", netns, "rule", "del", "lookup", table], check=False)
+        run(["ip", "-n", netns, "route", "flush", "table", "all", "proto",
+             str(self.fleet.data["routes"]["protocol"])], check=False)  # no rule leads to the table of announcements
         for folder, owner in (("run", UNPRIVILEGED), ("helper", 0)):  # what a host keeps on tmpfs
             path = os.path.join(idc_dir(self.processes, name), folder)
             shutil.rmtree(path, ignore_errors=True)

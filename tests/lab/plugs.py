@@ -241,13 +241,13 @@ def play(lab):
     return p.failed == 0
 
 
-def main(text, play_it):
+def main(text, play_it, fleet=DEFAULT_FLEET):
     """The command of a program that prints TAP; text: its docstring, play_it(lab): True when all was well."""
     name, _, what = text.split("\n\n")[0].partition(": ")
     parser = argparse.ArgumentParser(prog=name, description=what)
     parser.add_argument("--build", required=True, metavar="DIR")
     parser.add_argument("--run", default=DEFAULT_RUN, metavar="DIR")
-    parser.add_argument("--fleet", default=DEFAULT_FLEET)
+    parser.add_argument("--fleet", default=fleet)
     args = parser.parse_args()
     if os.geteuid() != 0:
         print("1..0 # SKIP network namespaces need root")
