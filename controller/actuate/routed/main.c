@@ -31,7 +31,7 @@ static const char usage[] =
     "  --user USER    whom to become, with CAP_NET_ADMIN alone; default: nobody changes\n"
     "  --drills       drills may drop what passes by the links of this host, for a bounded time\n"
     "  --check        check the fleet file and exit\n"
-    "  --flush        remove our routes and rules, and nothing else, and exit\n"
+    "  --flush        remove our routes, announcements and rules, nothing else, and exit\n"
     "  --version, --help\n";
 
 /* OK, a negative code for wrong use, or 1 when all is done. */
