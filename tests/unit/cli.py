@@ -145,6 +145,8 @@ def with_undo(config, say, served):
     undone = json.loads(done.stdout)
     check('an undo says how much it keeps and how much was overtaken', done.returncode == 0 and undone['undone'] == 1
           and undone['overtaken'] == 0, done)
+    again = run('undo', str(promoted['offset']), '--reason', 'a test', '--json', '--request-id', undone['request_id'], *config)
+    check('asked again, an undo gives the same answer', again.returncode == 0 and json.loads(again.stdout) == undone, again)
     reverted = until(60, lambda: (d := decisions()[-1])['purpose'] == 'revert' and d)
     check('it is a decision of its own', reverted and reverted['order'] == undone['order'] and reverted['concerns'] == promoted['offset'],
           reverted)
@@ -214,7 +216,7 @@ def with_orders(config):
     check('no daemon: nothing was sent, exit 1', done.returncode == 1 and 'does not answer' in done.stderr, done)
 
 
-def with_daemon(where, config, daemon):
+def with_daemon(where, config, daemon, broker):
     done = run('init', FLEET, *config)
     check('init without a word does nothing', done.returncode == 2 and 'not confirmed' in done.stderr, done)
     done = run('init', FLEET, '--yes', '--reason', 'a test', *config)
@@ -222,7 +224,8 @@ def with_daemon(where, config, daemon):
     done = run('init', FLEET, '--yes', '--journal', str(where / 'other'), *config)
     check('a log is begun once', done.returncode == 1 and 'log at' in done.stderr and done.stderr.count('\n') == 1, done)
     status = until(60, lambda: (s := status_of(config)) and s['leader'] and s)
-    check('status names the leader', status and status['leader'] == 'beijing' and status['daemon_alive'] and status['safe'],
+    check('status names the leader', status and status['leader'] == 'beijing' and status['daemon_alive'], status)
+    check('it is not called safe while no DNS server has the plan', status and not status['safe'] and 'DNS server' in status['unsafe_why'],
           status)
     screen = run('status', *config).stdout
     check('status answers the questions', all(w in screen for w in ('WHAT BROKE', 'WHAT WAS DONE, AND WHY', 'IS IT SAFE',
@@ -230,6 +233,10 @@ def with_daemon(where, config, daemon):
     done = run('approve', '99', '--reason', 'none such', *config)
     check('what does not wait cannot be approved', done.returncode == 1 and 'incident 99 is not open' in done.stderr, done)
     with_orders(config)
+    broker.terminate()
+    broker.wait(timeout=60)
+    done = run('freeze', '--reason', 'the bus is away', *config)
+    check('no answer of the log: exit 3, and how to ask again', done.returncode == 3 and '--request-id ' in done.stderr, done)
     daemon.terminate()
     check('spillwayd ends well', daemon.wait(timeout=60) == 0)
 
@@ -269,7 +276,7 @@ def main():
             config = settings(where, port)
             daemon = subprocess.Popen([SPILLWAYD, *config], stderr=subprocess.DEVNULL)
             until(30, (where / 'control.sock').exists)
-            with_daemon(where, config, daemon)
+            with_daemon(where, config, daemon, broker)
             with_dead_daemon(where, config)
         finally:
             for process in (daemon, broker):
