@@ -1,15 +1,23 @@
 /* test_pure.c: the actuators' parts without I/O: names, answers, messages and their replies, route
- * steps. */
+ * steps; and the filter of the route helper's system calls. */
 #include "fixture.h"
 
 #include "actuate/dns_message.h"
+#include "actuate/routed/filter.h"
 #include "actuate/routed/rib.h"
 #include "base/rng.h"
 
 #include <check.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 static struct dns_key key_of(const char *name)
 {
@@ -263,6 +271,68 @@ START_TEST(route_steps_never_leave_a_prefix_bare)
 }
 END_TEST
 
+/* How a child ends that does this under the route helper's filter. */
+static int ends_of(void (*act)(void))
+{
+    int status = -1;
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        if (filter_install() != OK)
+            _exit(3);
+        act();
+        _exit(7);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    return status;
+}
+
+static void work(void)
+{
+    free(malloc(1 << 20));
+    if (if_nametoindex("lo") == 0)
+        _exit(4);
+}
+
+static void run_a_program(void)
+{
+    execl("/bin/true", "true", (char *)NULL);
+}
+
+static void speak_to_the_world(void)
+{
+    (void)socket(AF_INET, SOCK_STREAM, 0);
+}
+
+static void bring_code(void)
+{
+    (void)mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void send_to_a_terminal(void)
+{
+    char byte = 'x';
+    (void)ioctl(0, TIOCSTI, &byte);
+}
+
+static void change_itself(void)
+{
+    (void)personality(0xffffffff);
+}
+
+START_TEST(the_filter_kills_what_is_not_listed)
+{
+    static void (*const acts[])(void) = {run_a_program, speak_to_the_world, bring_code,
+                                         send_to_a_terminal, change_itself};
+    int status = ends_of(work);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 7, "status %x", status);
+    for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++) {
+        status = ends_of(acts[i]);
+        ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS, "%zu: %x", i, status);
+    }
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("actuate");
@@ -272,6 +342,7 @@ static Suite *suite(void)
     tcase_add_test(t, answers_follow_the_plan);
     tcase_add_test(t, replies_are_distrusted);
     tcase_add_test(t, route_steps_never_leave_a_prefix_bare);
+    tcase_add_test(t, the_filter_kills_what_is_not_listed);
     suite_add_tcase(s, t);
     return s;
 }

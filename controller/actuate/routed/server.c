@@ -1,6 +1,8 @@
 /* server.c: sockets, signals and the period of the route helper. */
 #include "actuate/routed/server.h"
 
+#include "actuate/routed/filter.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -226,6 +228,9 @@ int server_run(int listen_fd, uid_t uid, struct keeper *keeper, struct injector 
     int status = s.signals >= 0 && s.room != NULL ? OK : ERR_MEMORY;
     if (status == OK) {
         assert_routes(&s);
+        status = filter_install(); /* all that it needs besides serving is open by now */
+    }
+    if (status == OK) {
         sd_notify(0, "READY=1");
         while (turn(&s))
             ;
