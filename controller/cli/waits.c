@@ -25,6 +25,11 @@ static void add_approval(const struct control *c, const struct incident *i, stru
     snprintf(item->command, sizeof item->command, "spillway approve %u --reason \"...\"", i->id);
 }
 
+static bool path_concerns(const struct fleet *f, uint16_t entrance, uint16_t service, uint16_t idc)
+{
+    return f->entrances[entrance].service == service && f->entrances[entrance].idc == idc;
+}
+
 /* Does the incident say that this IDC, or this service there, does not serve now? */
 static bool concerns(const struct control *c, const struct incident *i, uint16_t service,
                      uint16_t idc)
@@ -37,14 +42,14 @@ static bool concerns(const struct control *c, const struct incident *i, uint16_t
     case SUBJECT_IDC: return i->subject.a == idc;
     case SUBJECT_SERVICE: return i->subject.a == service && i->subject.b == idc;
     case SUBJECT_REGION: return c->fleet->idcs[idc].region == i->subject.a;
+    case SUBJECT_CARRIER_AT: return i->subject.b == idc;
+    case SUBJECT_PATH: return path_concerns(c->fleet, i->subject.a, service, idc);
     case SUBJECT_LINK:
     case SUBJECT_CONDUIT:
     case SUBJECT_CARRIER:
     case SUBJECT_OBSERVER:
     case SUBJECT_ENTRANCE:
     case SUBJECT_FEATURES:
-    case SUBJECT_CARRIER_AT:
-    case SUBJECT_PATH:
     case SUBJECT_BACKBONE:
     case SUBJECT_TARGET: return false;
     }

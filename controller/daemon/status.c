@@ -78,6 +78,38 @@ static void add_verdict(json_t *list, const struct fleet *f, const struct verdic
     json_array_append_new(list, o);
 }
 
+/* What is not plainly up and more than its whole says: an IDC's parts repeat its verdict. */
+static void add_parts(json_t *list, const struct fleet *f, const struct diagnosis *g)
+{
+    for (uint16_t c = 0; c < f->carrier_count; c++) {
+        add_verdict(list, f, &g->carriers[c]);
+        for (uint16_t x = 0; x < f->idc_count; x++) {
+            const struct verdict *v = &g->fronts[(size_t)c * f->idc_count + x];
+            bool own = v->rule != g->idcs[x].rule && v->rule != RULE_OBSERVER_SUSPECT &&
+                       v->rule != RULE_NO_FRESH_EVIDENCE;
+            if (own) {
+                add_verdict(list, f, v);
+            }
+        }
+    }
+    for (size_t i = 0; i < path_count(f); i++) {
+        bool own = g->paths[i].rule == RULE_PATH_DARK || g->paths[i].rule == RULE_PARTLY_SEEN;
+        if (own) {
+            add_verdict(list, f, &g->paths[i]);
+        }
+    }
+    for (uint16_t i = 0; i < f->conduit_count; i++) {
+        if (g->conduits[i].health == HEALTH_DOWN) {
+            add_verdict(list, f, &g->conduits[i]);
+        }
+    }
+    for (uint16_t x = 0; x < f->idc_count; x++) {
+        if (g->backbones[x].health == HEALTH_DOWN) {
+            add_verdict(list, f, &g->backbones[x]);
+        }
+    }
+}
+
 static json_t *verdicts_of(struct daemon *d, const struct control *c, struct mono now)
 {
     json_t *list = json_array();
@@ -98,6 +130,7 @@ static json_t *verdicts_of(struct daemon *d, const struct control *c, struct mon
             add_verdict(list, f, &g->services[i]);
         }
     }
+    add_parts(list, f, g);
     return list;
 }
 
