@@ -173,7 +173,7 @@ int status_print_json(const struct cli *c, const struct host *h, json_t *live, c
     return cli_print_json(
         c, json_pack(
                "{s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s?, s:o, s:o, s:b, s:s?, s:o, s:o, s:o, "
-               "s:o, s:o, s:s?, s:o, s:b, s:o}",
+               "s:o, s:o, s:s?, s:o, s:b, s:o, s:o}",
                "ok", 1, "fleet", k->fleet->name, "log_id", id, "era", (json_int_t)k->era,
                "generation", (json_int_t)k->plan.fence.generation, "applied",
                (json_int_t)k->applied, "log_time_us", (json_int_t)k->log_time.us, "epoch",
@@ -182,7 +182,8 @@ int status_print_json(const struct cli *c, const struct host *h, json_t *live, c
                "waits", waits_json(k), "dns_servers", dns_json(k, live), "replicas",
                replicas_json(k), "daemon", live != NULL ? json_incref(live) : json_null(),
                "daemon_alive", json_boolean(live != NULL), "daemon_why", live != NULL ? NULL : why,
-               "orders", orders_json(k), "frozen", control_frozen(k), "demand", demands_json(k)));
+               "orders", orders_json(k), "frozen", control_frozen(k), "demand", demands_json(k),
+               "announcements", announcements_json(k)));
 }
 
 int cli_status(struct cli *c)

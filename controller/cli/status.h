@@ -36,6 +36,10 @@ const json_t *status_actuator(const json_t *live, const char *actuator, const ch
 json_t *demands_json(const struct control *c);
 void demands_print(const struct control *c, FILE *out);
 
+/* Who announces the anycast services; prints nothing when there are none. */
+json_t *announcements_json(const struct control *c);
+void announcements_print(const struct control *c, FILE *out);
+
 /* live: the daemon's answer, or NULL and why it is missing. */
 int status_print(const struct cli *c, const struct host *h, const json_t *live, const char *why);
 int status_print_json(const struct cli *c, const struct host *h, json_t *live, const char *why);

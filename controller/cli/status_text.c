@@ -220,6 +220,7 @@ int status_print(const struct cli *c, const struct host *h, const json_t *live, 
     print_done(c, h);
     print_safe(c, h);
     print_waits(c, h);
+    announcements_print(&h->control, c->out);
     print_actuators(c, h, live);
     return CLI_OK;
 }

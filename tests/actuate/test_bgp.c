@@ -42,7 +42,7 @@ static const char *const names[IDCS] = {"beijing", "shanghai"};
 /* --- Processes and namespaces -------------------------------------------------------------------
  */
 
-static pid_t start(pid_t netns, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static pid_t start(pid_t netns, const char *format, ...)
 {
     char command[768], inside[896];
     va_list args;
@@ -71,7 +71,7 @@ static void stop(pid_t *pid, int signal)
 }
 
 /* True once the shell command succeeds. */
-static bool soon(const char *format, ...)
+__attribute__((format(printf, 1, 2))) static bool soon(const char *format, ...)
 {
     char command[512];
     va_list args;

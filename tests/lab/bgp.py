@@ -117,6 +117,12 @@ class Bgp(Plugs):
         done = self.lab.spillway.cli(self.lab.spillway.leader(), *args, "--reason", "the lab's BGP test")
         self.judge(f"`spillway {' '.join(args)}` is taken", done.returncode == 0, done.stdout + done.stderr)
 
+    def status_says(self, idcs):
+        status = self.lab.spillway.status(self.lab.spillway.leader()) or {}
+        told = [a["announced_by"] for a in status.get("announcements", []) if a["service"] == self.web["name"]]
+        self.judge(f"`spillway status` says so: {' and '.join(sorted(idcs))}",
+                   [sorted(t) for t in told] == [sorted(idcs)], str(told))
+
     def approve_all(self):
         status = self.lab.spillway.status(self.lab.spillway.leader()) or {}
         for incident in status.get("incidents", []):
@@ -143,6 +149,7 @@ class Bgp(Plugs):
     def drained(self, idcs, idc):
         self.cli("drain", f"{self.web['name']}@{idc}")
         self.hears(f"a person drains {idc}: it is withdrawn", [i for i in idcs if i != idc], 30)
+        self.status_says([i for i in idcs if i != idc])
         self.cli("undrain", f"{self.web['name']}@{idc}")
         self.hears("... and undrains it: it announces again", idcs, 60)
 
