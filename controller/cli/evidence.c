@@ -11,35 +11,13 @@ enum { EVIDENCE_TIMEOUT_MS = 5000 };
 static const uint8_t local_secret[REPORT_MIN_KEY_SIZE]; /* as in the daemon's evidence.c */
 static const struct report_key local_key = {"local", local_secret, sizeof local_secret};
 
-static int digit(char ch)
-{
-    return ch >= '0' && ch <= '9' ? ch - '0' : ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 : -1;
-}
-
-/* Bytes of a hex string, to be freed; NULL when it is none. */
-static uint8_t *unhex(const char *text, size_t *ret_size)
-{
-    size_t n = text == NULL ? 0 : strlen(text) / 2;
-    uint8_t *bytes = n > 0 ? malloc(n) : NULL;
-    for (size_t i = 0; i < n && bytes != NULL; i++) {
-        int high = digit(text[2 * i]), low = digit(text[2 * i + 1]);
-        if (high < 0 || low < 0) {
-            free(bytes);
-            return NULL;
-        }
-        bytes[i] = (uint8_t)(high << 4 | low);
-    }
-    *ret_size = n;
-    return bytes;
-}
-
 static int read_one(const struct fleet *f, const json_t *object, struct arena *a,
                     struct live_evidence *e)
 {
     const char *name = json_string_value(json_object_get(object, "idc"));
     uint16_t idc = name == NULL ? FLEET_NONE : fleet_find_idc(f, name);
     size_t size = 0;
-    uint8_t *bytes = unhex(json_string_value(json_object_get(object, "report")), &size);
+    uint8_t *bytes = bytes_of_hex(json_string_value(json_object_get(object, "report")), &size);
     struct report *r = ARENA_NEW(a, struct report, 1);
     int status = idc == FLEET_NONE || bytes == NULL || r == NULL ? ERR_INVALID : OK;
     status = status == OK ? report_open(bytes, size, &local_key, 1, a, r) : status;

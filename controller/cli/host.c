@@ -9,24 +9,32 @@
 
 enum { ARENA_FIRST = 1 << 20, ARENA_MOST = 1 << 28 };
 
-int host_open_journal(const struct cli *c, struct host *ret_h)
+/* why gets a sentence on failure. */
+static int open_journal(const struct cli *c, struct host *ret_h, char *why)
 {
-    char why[CLI_WHY_SIZE];
-    struct text text = text_over(why, sizeof why);
+    struct text text = text_over(why, CLI_WHY_SIZE);
     struct host h = {0};
     int status = journal_open(c->journal, JOURNAL_READ, 0, &text, &h.journal);
+    status = status == OK ? journal_view_open(h.journal, &h.view) : status;
     if (status != OK) {
-        (void)cli_fail(c, OK, "%s", why[0] != '\0' ? why : c->journal);
-        return status;
-    }
-    status = journal_view_open(h.journal, &h.view);
-    if (status != OK) {
-        (void)cli_fail(c, status, "journal %s", c->journal);
+        if (text.len == 0) {
+            snprintf(why, CLI_WHY_SIZE, "journal %s: %s", c->journal, error_text(status));
+        }
         host_close(&h);
         return status;
     }
     *ret_h = h;
     return OK;
+}
+
+int host_open_journal(const struct cli *c, struct host *ret_h)
+{
+    char why[CLI_WHY_SIZE];
+    int status = open_journal(c, ret_h, why);
+    if (status != OK) {
+        (void)cli_fail(c, OK, "%s", why);
+    }
+    return status;
 }
 
 /* The arena is doubled until it suffices: its need depends on a fleet known only after decoding. */
@@ -69,11 +77,41 @@ static int load_control(struct host *h)
     return status;
 }
 
+/* Who cannot read the journal asks the daemon for it. */
+static int open_lent(const struct cli *c, struct host *ret_h)
+{
+    char why[CLI_WHY_SIZE] = "";
+    struct host h = {0};
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    int status = lent_open(c, &h.lent, &bytes, &size, why);
+    status = status == OK ? decode_control(bytes, size, &h) : status;
+    free(bytes);
+    if (status != OK) {
+        (void)cli_fail(c, status,
+                       "journal %s may not be read by you, and spillwayd lends nothing: %s",
+                       c->journal, why);
+        host_close(&h);
+        return status;
+    }
+    struct text t = text_over(h.identity.fleet, sizeof h.identity.fleet);
+    text_put(&t, h.control.fleet->name);
+    h.identity.log_id = h.control.log_id;
+    h.identity.era = h.control.era;
+    *ret_h = h;
+    return OK;
+}
+
 int host_open(const struct cli *c, struct host *ret_h)
 {
     struct host h;
-    int status = host_open_journal(c, &h);
+    char why[CLI_WHY_SIZE];
+    int status = open_journal(c, &h, why);
+    if (status == ERR_PERMISSION) {
+        return open_lent(c, ret_h);
+    }
     if (status != OK) {
+        (void)cli_fail(c, OK, "%s", why);
         return status;
     }
     status = load_control(&h);
@@ -98,16 +136,19 @@ void host_close(struct host *h)
 {
     journal_view_close(h->view);
     journal_close(h->journal);
+    lent_close(h->lent);
     free(h->memory);
     h->view = NULL;
     h->journal = NULL;
+    h->lent = NULL;
     h->memory = NULL;
 }
 
 int host_record_seek(const struct host *h, enum journal_move move, struct host_record *r)
 {
     struct journal_entry entry = {.offset = r->offset};
-    int status = journal_seek(h->view, move, &entry);
+    int status =
+        h->lent != NULL ? lent_seek(h->lent, move, &entry) : journal_seek(h->view, move, &entry);
     if (status != OK) {
         return status;
     }

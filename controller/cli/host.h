@@ -2,19 +2,19 @@
  * daemon.
  *
  * The journal is only ever read; the daemon is asked for what is not in it (live evidence,
- * actuators). */
+ * actuators), and for the journal itself by who cannot read its files. */
 #ifndef SPILLWAY_CLI_HOST_H
 #define SPILLWAY_CLI_HOST_H
 
-#include "cli/cli.h"
-#include "journal/journal.h"
+#include "cli/lent.h"
 #include "model/control.h"
 
 #include <jansson.h>
 
 struct host {
-    struct journal *journal;
+    struct journal *journal;   /* NULL: lent */
     struct journal_view *view; /* one snapshot: the state and the records belong together */
+    struct lent *lent;
     struct journal_identity identity;
     void *memory; /* of the control state */
     struct control control;

@@ -164,6 +164,15 @@ static void send_status(struct daemon *d, struct unix_client *c)
     free(text);
 }
 
+static void send_lent(struct unix_client *c, json_t *answer)
+{
+    if (answer != NULL) {
+        send_line(c, answer);
+    } else {
+        send_error(c, ERR_UNAVAILABLE, "the journal has nothing yet, or cannot be read now");
+    }
+}
+
 static void take_line(struct daemon *d, struct unix_client *c, const char *line, size_t size)
 {
     struct request r;
@@ -175,6 +184,8 @@ static void take_line(struct daemon *d, struct unix_client *c, const char *line,
     switch (r.kind) {
     case REQUEST_STATUS: send_status(d, c); break;
     case REQUEST_EVIDENCE: send_line(c, evidence_json(d)); break;
+    case REQUEST_CONTROL: send_lent(c, lend_control(d)); break;
+    case REQUEST_RECORDS: send_lent(c, lend_records(d, r.offset, r.backwards)); break;
     case REQUEST_COMMAND: take_command(d, c, &r); break;
     }
 }

@@ -165,6 +165,13 @@ void reports_save(struct daemon *d, bool now);
  * no memory, or one could not be encoded. Freed by the caller. */
 json_t *evidence_json(struct daemon *d) MUST_CHECK;
 
+/* lend.c: the control state, and records after or before an offset, as the journal has them. NULL:
+ * there are none, or no memory. Freed by the caller. */
+json_t *lend_control(struct daemon *d) MUST_CHECK;
+json_t *lend_records(struct daemon *d, int64_t offset, bool backwards) MUST_CHECK;
+/* Bytes as a string of hex digits. */
+json_t *json_of_bytes(const uint8_t *bytes, size_t size);
+
 /* probe_socket.c: the local probe: the fleet to it, link edges from it. */
 int probe_socket_open(struct daemon *d) MUST_CHECK;
 void probe_socket_tell_fleet(struct daemon *d);

@@ -11,22 +11,6 @@
 static const uint8_t local_secret[REPORT_MIN_KEY_SIZE];
 static const struct report_key local_key = {"local", local_secret, sizeof local_secret};
 
-static json_t *hex(const uint8_t *bytes, size_t size)
-{
-    static const char digits[] = "0123456789abcdef";
-    char *text = malloc(2 * size + 1);
-    if (text == NULL) {
-        return NULL;
-    }
-    for (size_t i = 0; i < size; i++) {
-        text[2 * i] = digits[bytes[i] >> 4];
-        text[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    json_t *string = json_stringn(text, 2 * size);
-    free(text);
-    return string;
-}
-
 static json_t *report_json(const struct fleet *f, uint16_t observer, const struct evidence *e)
 {
     const struct report *r = e->report;
@@ -37,7 +21,7 @@ static json_t *report_json(const struct fleet *f, uint16_t observer, const struc
         o = json_pack("{s:s, s:i, s:I, s:I, s:b, s:o}", "idc", f->idcs[observer].name, "partition",
                       f->idcs[observer].partition, "offset", (json_int_t)e->offset, "age_us",
                       (json_int_t)e->age_us, "conclusive", e->conclusive, "report",
-                      hex(bytes, size));
+                      json_of_bytes(bytes, size));
     }
     free(bytes);
     return o;

@@ -171,6 +171,28 @@ static int read_command(const json_t *object, const struct form *form, struct re
     return read_fields(object, form, r, ret_why);
 }
 
+static const struct look {
+    const char *name;
+    enum request_kind kind;
+} looks[] = {
+    {"status", REQUEST_STATUS},
+    {"evidence", REQUEST_EVIDENCE},
+    {"control", REQUEST_CONTROL},
+    {"records", REQUEST_RECORDS},
+};
+
+static int read_place(const json_t *object, struct request *r, const char **ret_why)
+{
+    const json_t *after = json_object_get(object, "after");
+    const json_t *before = json_object_get(object, "before");
+    r->backwards = after == NULL;
+    if ((after == NULL) == (before == NULL) ||
+        !read_number(r->backwards ? before : after, -1, INT64_MAX, &r->offset)) {
+        return refuse("after or before: expected the offset of a record", ret_why);
+    }
+    return OK;
+}
+
 static int read_object(const json_t *object, struct request *r, const char **ret_why)
 {
     const char *name = json_string_value(json_object_get(object, "request"));
@@ -180,19 +202,19 @@ static int read_object(const json_t *object, struct request *r, const char **ret
     if (name == NULL) {
         return refuse("request: expected the name of a request", ret_why);
     }
-    if (strcmp(name, "status") == 0) {
-        r->kind = REQUEST_STATUS;
-        return OK;
-    }
-    if (strcmp(name, "evidence") == 0) {
-        r->kind = REQUEST_EVIDENCE;
-        return OK;
+    for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++) {
+        if (strcmp(name, looks[i].name) == 0) {
+            r->kind = looks[i].kind;
+            return r->kind == REQUEST_RECORDS ? read_place(object, r, ret_why) : OK;
+        }
     }
     const struct form *form = find_form(name);
     if (form != NULL) {
         return read_command(object, form, r, ret_why);
     }
-    return refuse("request: expected status, evidence or a command (spillwayd(8))", ret_why);
+    return refuse(
+        "request: expected status, evidence, control, records or a command (spillwayd(8))",
+        ret_why);
 }
 
 int request_read(const char *line, size_t size, struct request *ret_request, const char **ret_why)

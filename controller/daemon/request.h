@@ -4,12 +4,21 @@
 
 #include "model/order.h"
 
-enum request_kind { REQUEST_STATUS = 1, REQUEST_EVIDENCE, REQUEST_COMMAND };
+enum request_kind {
+    REQUEST_STATUS = 1,
+    REQUEST_EVIDENCE,
+    REQUEST_CONTROL,
+    REQUEST_RECORDS,
+    REQUEST_COMMAND,
+};
 
 enum { REQUEST_NAME_SIZE = 2 * FLEET_NAME_SIZE + 16 }; /* "carrier-at:A@B" */
 
 struct request {
     enum request_kind kind;
+    /* REQUEST_RECORDS: those after the offset, or before it with the newest first */
+    int64_t offset;
+    bool backwards;
     /* REQUEST_COMMAND */
     enum operator_command command;
     struct request_id id;

@@ -91,6 +91,11 @@ static char *write_request(const struct request *r)
     switch (r->kind) {
     case REQUEST_STATUS: object = json_pack("{s:s}", "request", "status"); break;
     case REQUEST_EVIDENCE: object = json_pack("{s:s}", "request", "evidence"); break;
+    case REQUEST_CONTROL: object = json_pack("{s:s}", "request", "control"); break;
+    case REQUEST_RECORDS:
+        object = json_pack("{s:s, s:I}", "request", "records", r->backwards ? "before" : "after",
+                           (json_int_t)r->offset);
+        break;
     case REQUEST_COMMAND: object = write_command(r); break;
     }
     char *text = json_dumps(object, JSON_COMPACT);
@@ -114,6 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *text = write_request(&r);
     status = request_read(text, strlen(text), &again, &why);
     assert(status == OK && again.kind == r.kind && again.command == r.command);
+    assert(again.offset == r.offset && again.backwards == r.backwards);
     assert(again.number == r.number && again.tier == r.tier && again.ttl_us == r.ttl_us);
     assert(memcmp(&again.id, &r.id, sizeof r.id) == 0 && strcmp(again.reason, r.reason) == 0);
     assert(strcmp(again.subject, r.subject) == 0 && strcmp(again.region, r.region) == 0 &&

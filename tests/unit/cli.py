@@ -17,6 +17,7 @@ import time
 
 SPILLWAY, BROKER, SPILLWAYD = sys.argv[1:4]
 FLEET = str(pathlib.Path(sys.argv[4]) / 'runbooks' / 'fleets' / 'three-idc.yaml')
+GUESTS = 64001  # a group that exists nowhere: numbers suffice
 results = []
 
 
@@ -119,7 +120,7 @@ def settings(where, port):
         path.write_text(base64.b64encode(name.encode().ljust(32, b'.')).decode() + '\n')
         path.chmod(0o600)
     path = where / 'spillwayd.yaml'
-    path.write_text(f'idc: beijing\nbrokers: ["127.0.0.1:{port}"]\ndevelopment_broker: true\n'
+    path.write_text(f'control_group: "{GUESTS}"\nidc: beijing\nbrokers: ["127.0.0.1:{port}"]\ndevelopment_broker: true\n'
                     f'journal: {where}/journal\nkeys_dir: {keys}\n'
                     f'control_socket: {where}/control.sock\nprobe_socket: {where}/probe.sock\n')
     return ['--config', str(path)]
@@ -216,6 +217,32 @@ def with_orders(config):
     check('no daemon: nothing was sent, exit 1', done.returncode == 1 and 'does not answer' in done.stderr, done)
 
 
+def with_guest(where, config):
+    """Somebody of the socket's group: looks through the daemon, and commands nothing."""
+    def look(*args):
+        return subprocess.run([SPILLWAY, *args, *config], capture_output=True, text=True, timeout=90, user=64012, group=GUESTS,
+                              extra_groups=[], env={**os.environ, 'NO_COLOR': '1'})
+
+    where.chmod(0o755)
+    try:
+        if os.geteuid() != 0 or look('--version').returncode != 0:
+            raise PermissionError
+    except PermissionError:
+        print('# nobody else can be tried here', flush=True)
+        return
+    done = look('status')
+    check('a guest sees the status', done.returncode == 0 and 'fleet three-idc' in done.stdout and 'ORDERS IN FORCE' in done.stdout, done)
+    every = ['history', '--limit', '100', '--json']
+    check('and the history, record by record', json.loads(look(*every).stdout) == json.loads(run(*every, *config).stdout))
+    dump = look('journal', 'dump', '--json')
+    check('and every record', dump.returncode == 0 and dump.stdout.splitlines()[:20] ==
+          run('journal', 'dump', '--json', *config).stdout.splitlines()[:20], dump)
+    check('and explanations', 'GENESIS' in look('explain', '0').stdout and look('explain', '99999999').returncode == 1)
+    done = look('freeze', '--reason', 'mischief')
+    check('but commands nothing', done.returncode == 1 and 'may look and give no commands' in done.stderr, done)
+    check('and has no file of the journal', look('journal', 'verify').returncode == 1)
+
+
 def with_daemon(where, config, daemon, broker):
     done = run('init', FLEET, *config)
     check('init without a word does nothing', done.returncode == 2 and 'not confirmed' in done.stderr, done)
@@ -233,6 +260,7 @@ def with_daemon(where, config, daemon, broker):
     done = run('approve', '99', '--reason', 'none such', *config)
     check('what does not wait cannot be approved', done.returncode == 1 and 'incident 99 is not open' in done.stderr, done)
     with_orders(config)
+    with_guest(where, config)
     broker.terminate()
     broker.wait(timeout=60)
     done = run('freeze', '--reason', 'the bus is away', *config)
