@@ -102,6 +102,12 @@ void act_adopt(struct act *a, const struct control *c, uint16_t me, struct mono 
     }
 }
 
+void act_current(struct act *a)
+{
+    a->routes.changed = a->routes.changed || !a->current;
+    a->current = true;
+}
+
 /* --- Outcomes ----------------------------------------------------------------------------------
  */
 
@@ -227,7 +233,7 @@ static void run_routes(struct act *a, struct out *o)
         e->routes.fence = a->plan;
         e->routes.count = a->routes.want_count;
         e->routes.want = a->routes.want;
-        e->routes.announced = a->routes.announced;
+        e->routes.announced = a->current && !act_lags(a, o->control) ? a->routes.announced : NULL;
         a->routes.changed = false;
         job_start(&a->routing, o, &a->plan);
     }

@@ -26,6 +26,7 @@ struct act {
     struct job *dns;   /* [dns server] */
     struct job routing, features;
     struct routes routes;
+    bool current; /* the log is read to where it stood when this incarnation began */
     /* A rescue's push waits for the receivers' demotion, until push_at at the latest (law 6). */
     bool *receivers; /* [idc] */
     bool waits;
@@ -42,6 +43,9 @@ int act_new(const struct fleet *f, struct arena *a, struct act *ret_a) MUST_CHEC
 void act_decided(struct act *a, const struct control *c, const struct decide *d, struct mono now);
 /* The control state's plan is acted upon from now on. */
 void act_adopt(struct act *a, const struct control *c, uint16_t me, struct mono now);
+/* A record of this very incarnation was read back. Until then announcements are left as they stand:
+ * an IDC that was dead may have been withdrawn since its journal was written (law 7). */
+void act_current(struct act *a);
 /* True when the control state's plan is not the one acted upon. */
 bool act_lags(const struct act *a, const struct control *c);
 void act_outcome(struct act *a, struct out *o, const struct outcome *outcome);

@@ -315,6 +315,10 @@ static void step_record(struct replica *r, struct out *o, const struct record *r
         r->control.log_time = lead_time(&r->lead, o->now);
     }
     take_digest(r);
+    if (record->writer.replica == r->config.replica &&
+        record->writer.incarnation == r->config.incarnation) {
+        act_current(&r->parts.act);
+    }
     bool timely = lead_folded(&r->lead, o, record, r->last_void);
     folded(r, o, record, offset, r->last_void);
     if (plan_is_effective(&r->control) || (timely && r->control.unconfirmed < 0)) {

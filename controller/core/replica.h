@@ -117,7 +117,8 @@ struct effect {
             struct fence fence;
             uint32_t count;
             const struct route_want *want; /* borrowed until the next step */
-            const uint8_t *announced;      /* [service] 1: this IDC announces it; borrowed too */
+            /* [service] 1: this IDC announces it; NULL: left as it is. Borrowed too. */
+            const uint8_t *announced;
         } routes;
         struct {
             struct fence fence;

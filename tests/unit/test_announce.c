@@ -1,5 +1,6 @@
 /* test_announce.c: who announces an anycast service: withdrawn where it is dead or drained, back in
  * steps, never the last one; through diagnose, decide and the production fold. */
+#include "core/act.h"
 #include "core/announce.h"
 #include "core/explain.h"
 #include "core/guard.h"
@@ -393,6 +394,48 @@ START_TEST(this_idcs_announcements_go_with_its_routes)
 }
 END_TEST
 
+/* Runs the actuators once; the routes effect that came of it, answered at once. */
+static const struct effect *run_act(struct act *act, struct out *o, struct effect *effects)
+{
+    o->count = 0;
+    o->now.us += US_PER_SEC;
+    act_run(act, o, false);
+    for (uint32_t i = 0; i < o->count; i++) {
+        if (effects[i].kind == EFFECT_ROUTES) {
+            struct outcome done = {
+                .actuator = ACTUATOR_ROUTES, .target = BEIJING, .fence = effects[i].routes.fence};
+            act_outcome(act, o, &done);
+            return &effects[i];
+        }
+    }
+    return NULL;
+}
+
+/* Law 7: a journal may be older than a withdrawal. */
+START_TEST(a_journal_alone_announces_nothing)
+{
+    struct arena a;
+    struct act act;
+    static struct effect effects[REPLICA_MAX_EFFECTS];
+    struct out o = {.control = &w->control, .effects = effects, .max = REPLICA_MAX_EFFECTS};
+    size_t size = act_arena_size(w->fleet);
+    void *room = malloc(size);
+    arena_init(&a, room, size);
+    ck_assert_int_eq(act_new(w->fleet, &a, &act), OK);
+    act_adopt(&act, &w->control, BEIJING, o.now);
+    const struct effect *e = run_act(&act, &o, effects);
+    ck_assert(e != NULL && e->routes.count > 0 && e->routes.announced == NULL);
+    act_current(&act);
+    e = run_act(&act, &o, effects);
+    ck_assert(e != NULL && e->routes.announced != NULL && e->routes.announced[WEB] == 1);
+    w->control.plan.fence.generation++; /* a newer plan that is not acted upon yet */
+    act.routes.changed = true;
+    e = run_act(&act, &o, effects);
+    ck_assert(e != NULL && e->routes.announced == NULL);
+    free(room);
+}
+END_TEST
+
 START_TEST(a_change_is_a_sentence)
 {
     char room[256];
@@ -431,6 +474,7 @@ int main(void)
     tcase_add_test(t, the_fold_refuses_a_plan_without_an_announcer);
     tcase_add_test(t, the_shape_of_a_plan_has_its_announcements);
     tcase_add_test(t, this_idcs_announcements_go_with_its_routes);
+    tcase_add_test(t, a_journal_alone_announces_nothing);
     tcase_add_test(t, a_change_is_a_sentence);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
