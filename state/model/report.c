@@ -11,16 +11,24 @@ static bool push(struct target *targets, uint32_t max, uint32_t *n, struct targe
     return true;
 }
 
+/* here: the carriers that have an uplink at the IDC, as fleet_carriers_at() says; found on the way.
+ */
 static bool push_links(const struct fleet *f, uint16_t idc, struct target *t, uint32_t max,
-                       uint32_t *n)
+                       uint32_t *n, uint32_t *ret_here)
 {
+    uint32_t here = 0;
     for (uint16_t l = 0; l < f->link_count; l++) {
         int end = link_end_at(&f->links[l], idc);
+        if (end < 0) {
+            continue;
+        }
         struct target at = {TARGET_LINK, l, (uint16_t)end, f->links[l].carrier};
-        if (end >= 0 && !push(t, max, n, at)) {
+        here |= at.carrier != FLEET_NONE ? UINT32_C(1) << at.carrier : 0;
+        if (!push(t, max, n, at)) {
             return false;
         }
     }
+    *ret_here = here;
     return true;
 }
 
@@ -42,8 +50,8 @@ static bool push_over(struct target *targets, uint32_t max, uint32_t *n, struct 
 
 int targets_for_idc(const struct fleet *f, uint16_t idc, struct target *targets, uint32_t max)
 {
-    uint32_t n = 0, here = fleet_carriers_at(f, idc);
-    bool room = push_links(f, idc, targets, max, &n);
+    uint32_t n = 0, here = 0;
+    bool room = push_links(f, idc, targets, max, &n, &here);
     for (uint16_t e = 0; e < f->entrance_count && room; e++) {
         const struct entrance *at = &f->entrances[e];
         room = push_over(targets, max, &n, (struct target){.kind = TARGET_ENTRANCE, .a = e},

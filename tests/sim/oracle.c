@@ -271,9 +271,10 @@ void oracle_record(struct sim *s, const struct record *r, int64_t offset)
     account(s, r, offset, why);
     if (s->reference.order_count != s->script.orders_seen) {
         s->script.orders_seen = s->reference.order_count;
-        s->changed_us = s->now_us; /* somebody spoke, or a time to live is over */
+        s->changed_us = s->now_us; /* a time to live is over */
     }
     if (r->kind == RECORD_OPERATOR && why == FOLD_ACCEPTED) {
+        s->changed_us = s->now_us; /* a person's word is news like any other */
         oracle_approved(s, &r->operator);
     }
     s->digests[offset] = control_digest(&s->reference, s->digest_memory, s->digest_size);

@@ -146,7 +146,6 @@ void oracle_approved(struct sim *s, const struct operator_record *word)
         if (word->command != OPERATOR_APPROVE || n->id != word->argument) {
             continue;
         }
-        s->changed_us = s->now_us; /* a person's word is news like any other */
         for (uint16_t x = 0; x < s->fleet->idc_count; x++) {
             s->waits_word[x] = s->waits_word[x] && !is_part(s, &n->subject, x);
         }

@@ -136,6 +136,10 @@ struct world *world_of_fleet(const struct fleet *f)
     w->link_gray = zeroed(f->link_count, sizeof(bool));
     w->carrier_off = zeroed((size_t)f->carrier_count * f->idc_count, sizeof(bool));
     w->carrier_dead = zeroed(f->carrier_count, sizeof(bool));
+    w->carriers_at = zeroed(f->idc_count, sizeof *w->carriers_at);
+    for (uint16_t x = 0; x < f->idc_count; x++) {
+        w->carriers_at[x] = fleet_carriers_at(f, x);
+    }
     w->path_dead = zeroed(path_count(f), sizeof(bool));
     w->mood = zeroed(f->idc_count, sizeof *w->mood);
     w->says = zeroed((size_t)f->service_count * f->idc_count, sizeof *w->says);
@@ -192,6 +196,7 @@ void world_free(struct world *w)
     free(w->carrier_off);
     free(w->carrier_dead);
     free(w->path_dead);
+    free(w->carriers_at);
     free(w->mood);
     free(w->says);
     free(w->users_rps);
@@ -219,7 +224,7 @@ static bool is_off(const struct world *w, uint16_t c, uint16_t idc)
 /* By own routes: over whatever uplink there is. */
 static bool all_off(const struct world *w, uint16_t idc)
 {
-    uint32_t carriers = fleet_carriers_at(w->fleet, idc);
+    uint32_t carriers = w->carriers_at[idc];
     bool off = carriers != 0;
     for (uint16_t c = 0; c < w->fleet->carrier_count; c++) {
         off = off && ((carriers >> c & 1) == 0 || is_off(w, c, idc));

@@ -34,6 +34,7 @@ struct world {
     bool *link_gray;          /* [link] it loses packets */
     bool *carrier_off;        /* [carrier * idc_count + idc] */
     bool *carrier_dead;       /* [carrier] everywhere */
+    uint32_t *carriers_at;    /* [idc] fleet_carriers_at() */
     bool *path_dead;          /* [path_index()] the entrance does not answer over the carrier */
     enum observer_mood *mood; /* [idc] */
     bool acknowledge;         /* actuators answer at once */
