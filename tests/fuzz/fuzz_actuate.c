@@ -42,6 +42,35 @@ static void fuzz_feature(const uint8_t *data, size_t size)
     free(text);
 }
 
+/* One of the other requests of the helper's socket, either way; false when it is none. */
+static bool request_codec(struct codec *c, enum route_operation operation)
+{
+    static struct inject_request inject;
+    static struct hold_request hold;
+    static uint64_t id;
+    switch (operation) {
+    case ROUTE_HOLD: hold_request_codec(c, &hold); return true;
+    case ROUTE_INJECT: inject_request_codec(c, &inject); return true;
+    case ROUTE_ASK: route_ask_codec(c, &id); return true;
+    case ROUTE_NOTHING:
+    case ROUTE_SET:
+    case ROUTE_REPLY: return false;
+    }
+    return false;
+}
+
+/* What is read is written the same. */
+static void fuzz_requests(const uint8_t *data, size_t size)
+{
+    static uint8_t back[ROUTE_MESSAGE_MAX];
+    enum route_operation operation = route_operation(data, size);
+    struct codec reader = codec_reader(data, size, NULL), writer = codec_writer(back, sizeof(back));
+    if (!request_codec(&reader, operation) || codec_finish(&reader) != OK)
+        return;
+    (void)request_codec(&writer, operation);
+    assert(codec_finish(&writer) == OK && writer.pos == size && memcmp(back, data, size) == 0);
+}
+
 static void fuzz_route(const uint8_t *data, size_t size)
 {
     static _Alignas(16) uint8_t memory[ROUTE_ARENA_SIZE];
@@ -95,7 +124,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     switch (data[0] % 4) {
     case 0: fuzz_texts(data + 1, size - 1); break;
     case 1: fuzz_feature(data + 1, size - 1); break;
-    case 2: fuzz_route(data + 1, size - 1); break;
+    case 2:
+        fuzz_requests(data + 1, size - 1);
+        fuzz_route(data + 1, size - 1);
+        break;
     case 3: fuzz_reply(data + 1, size - 1); break;
     }
     return 0;
