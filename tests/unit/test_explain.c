@@ -260,6 +260,42 @@ START_TEST(a_line)
 }
 END_TEST
 
+/* "Changed:" of the decision. */
+static const char *changed(const struct world *w)
+{
+    char *from = strstr(story(w), "Changed:");
+    ck_assert_ptr_nonnull(from);
+    char *end = strstr(from, "\nGuards");
+    end = end == NULL ? strstr(from, "\nUndo") : end;
+    ck_assert_ptr_nonnull(end);
+    *end = '\0';
+    return from;
+}
+
+START_TEST(a_spike)
+{
+    struct world *w = three();
+    w->loads = LOADS_VIEWS;
+    w->users_rps[0] = 320;
+    w->says[0].saturation_ppm = 500000;
+    ck_assert_int_eq(world_tick(w, 50000), DECIDE_NOTE);
+    expect("Changed:\n"
+           "  demand of web in north-telecom is as declared, 100/s; 320/s is measured and counts "
+           "when it has held",
+           changed(w));
+    for (int i = 0; i < 400 && w->control.demand[0].rps == 0; i++) {
+        (void)world_tick(w, 50000);
+    }
+    expect("Changed:\n  demand of web in north-telecom is now 320/s, measured; declared 100/s",
+           changed(w));
+    struct record r = {.kind = RECORD_DECIDE, .decide = w->decide};
+    struct text t = text_over(room, sizeof room);
+    explain_line(w->fleet, &r, 3, &t);
+    expect("3 DECIDE: note: 1 demand measured", room);
+    world_free(w);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("explain");
@@ -271,6 +307,7 @@ int main(void)
     tcase_add_test(t, a_trench);
     tcase_add_test(t, a_drain);
     tcase_add_test(t, a_line);
+    tcase_add_test(t, a_spike);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
