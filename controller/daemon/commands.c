@@ -226,7 +226,7 @@ json_t *command_answer(struct daemon *d, const struct operator_record *command, 
     if (answer != NULL && o != NULL) {
         char room[1024];
         struct text t = text_over(room, sizeof room);
-        explain_order(c->fleet, o, c->log_time, &t);
+        explain_order(c->fleet, o, o->since, &t); /* the same whenever it is asked */
         json_object_set_new(answer, "order", json_integer(o->id));
         json_object_set_new(answer, "text", json_string(room));
         if (o->kind == ORDER_UNDO) {

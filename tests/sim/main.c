@@ -266,7 +266,8 @@ int main(int argc, char **argv)
         default: (void)fputs(USAGE, stderr); return 2;
         }
     }
-    const struct fleet *f = sim_load_fleet(FLEET_FILE);
+    static const struct fleet *f; /* never freed, and no leak */
+    f = sim_load_fleet(FLEET_FILE);
     if (f == NULL || read_kept(o.file, &kept) != 0) {
         return 1;
     }

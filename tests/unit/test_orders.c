@@ -36,9 +36,11 @@ static struct record leaders(enum record_kind kind)
     r.epoch = w->control.epoch;
     r.base = w->control.applied;
     r.log_time = w->control.log_time;
-    r.decide.purpose = DECIDE_NOTE;
-    r.decide.generation = w->control.plan.fence.generation;
-    r.decide.plan_digest = w->control.plan.fence.digest;
+    if (kind == RECORD_DECIDE) {
+        r.decide.purpose = DECIDE_NOTE;
+        r.decide.generation = w->control.plan.fence.generation;
+        r.decide.plan_digest = w->control.plan.fence.digest;
+    }
     return r;
 }
 
@@ -46,7 +48,6 @@ static struct record leaders(enum record_kind kind)
 static struct record word(enum operator_command command, struct subject subject)
 {
     struct record r = leaders(RECORD_OPERATOR);
-    memset(&r.operator, 0, sizeof r.operator);
     sequence++;
     r.writer = (struct writer){(uint16_t)(sequence % 3), 9, sequence};
     r.operator.request.bytes[0] = ++ request;
