@@ -5,32 +5,6 @@
 #include "cli/records.h"
 #include "core/explain.h"
 
-static json_t *order_json(const struct control *c, const struct order *o)
-{
-    char subject[SENTENCE_SIZE], sentence[SENTENCE_SIZE];
-    struct text t = text_over(subject, sizeof subject), s = text_over(sentence, sizeof sentence);
-    order_subject_put(c->fleet, &o->subject, &t);
-    explain_order(c->fleet, o, c->log_time, &s);
-    return json_pack("{s:I, s:s, s:s?, s:o, s:o, s:I, s:o, s:b, s:I, s:s, s:s, s:s}", "id",
-                     (json_int_t)o->id, "kind", order_kind_name(o->kind), "subject",
-                     subject[0] != '\0' ? subject : NULL, "tier",
-                     o->kind == ORDER_DEMOTE ? json_integer(o->tier) : json_null(), "decision",
-                     o->kind == ORDER_UNDO ? json_integer((json_int_t)o->decision) : json_null(),
-                     "since_us", (json_int_t)o->since.us, "expires_us",
-                     o->expires.us != 0 ? json_integer((json_int_t)o->expires.us) : json_null(),
-                     "ended", o->ended, "offset", (json_int_t)o->offset, "identity", o->identity,
-                     "reason", o->reason, "text", sentence);
-}
-
-json_t *orders_json(const struct control *c)
-{
-    json_t *list = json_array();
-    for (uint32_t i = 0; i < c->order_count; i++) {
-        json_array_append_new(list, order_json(c, &c->orders[i]));
-    }
-    return list;
-}
-
 /* Slots that the plan still has where the drain is, of services that it moves or that it does not.
  */
 static uint32_t slots_left(const struct control *c, const struct order *o, bool moves)
@@ -60,6 +34,36 @@ static uint32_t values_left(const struct control *c, const struct order *o)
         n += c->fixed[i].order == o->id && !plan_has(&c->plan, &back) ? 1 : 0;
     }
     return n;
+}
+
+static json_t *order_json(const struct control *c, const struct order *o)
+{
+    char subject[SENTENCE_SIZE], sentence[SENTENCE_SIZE];
+    struct text t = text_over(subject, sizeof subject), s = text_over(sentence, sizeof sentence);
+    order_subject_put(c->fleet, &o->subject, &t);
+    explain_order(c->fleet, o, c->log_time, &s);
+    const bool drains = o->kind == ORDER_DRAIN && !o->ended;
+    return json_pack("{s:I, s:s, s:s?, s:o, s:o, s:I, s:o, s:b, s:I, s:s, s:s, s:s, s:I, s:I, s:I}",
+                     "id", (json_int_t)o->id, "kind", order_kind_name(o->kind), "subject",
+                     subject[0] != '\0' ? subject : NULL, "tier",
+                     o->kind == ORDER_DEMOTE ? json_integer(o->tier) : json_null(), "decision",
+                     o->kind == ORDER_UNDO ? json_integer((json_int_t)o->decision) : json_null(),
+                     "since_us", (json_int_t)o->since.us, "expires_us",
+                     o->expires.us != 0 ? json_integer((json_int_t)o->expires.us) : json_null(),
+                     "ended", o->ended, "offset", (json_int_t)o->offset, "identity", o->identity,
+                     "reason", o->reason, "text", sentence, "slots_left",
+                     (json_int_t)(drains ? slots_left(c, o, true) : 0), "slots_stateful",
+                     (json_int_t)(drains ? slots_left(c, o, false) : 0), "places_held",
+                     (json_int_t)values_left(c, o));
+}
+
+json_t *orders_json(const struct control *c)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < c->order_count; i++) {
+        json_array_append_new(list, order_json(c, &c->orders[i]));
+    }
+    return list;
 }
 
 static void print_effect(const struct control *c, const struct order *o, FILE *out)
