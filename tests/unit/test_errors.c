@@ -182,6 +182,7 @@ START_TEST(off_the_backbone_preferred_leaves_when_it_fails)
     ck_assert_uint_eq(slots("stock-shenzhen"), 0);
     ck_assert_uint_eq(world_run(w, 60 * S, S / 2, 2), 0); /* asked nothing, it does not come back */
     ck_assert_uint_eq(slots("stock-shenzhen"), 0);
+    ck_assert_ptr_nonnull(gray(STOCK, "shenzhen"));
     says(STOCK, "shenzhen")->errors_ppm = 0;
     isolate_shenzhen(false);
     (void)world_run(w, 60 * S, S / 2, 12);

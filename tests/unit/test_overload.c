@@ -62,12 +62,43 @@ static void say_full(uint16_t idc, uint32_t with_all_ppm)
         (uint32_t)(with_all_ppm * now / service_cost_ppm(s, service_top_tier(s)));
 }
 
+/* No service says anything of how full it is. */
+static void mum(void)
+{
+    for (uint16_t x = 0; x < w->fleet->idc_count; x++) {
+        w->says[WEB * w->fleet->idc_count + x].saturation_ppm = 1;
+    }
+}
+
+/* Load of the fullest entrance of web in the region, in ppm of its capacity. */
+static uint64_t use_ppm(uint16_t region)
+{
+    const struct fleet *f = w->fleet;
+    uint64_t most = 0;
+    for (uint16_t e = 0; e < f->entrance_count; e++) {
+        if (f->entrances[e].service != WEB || f->idcs[f->entrances[e].idc].region != region) {
+            continue;
+        }
+        uint64_t sum = 0;
+        for (uint16_t v = 0; v < f->view_count; v++) {
+            const struct answer *a = plan_answer(&w->control.plan, WEB, v);
+            sum += demand_in_force(f, w->control.demand, WEB, v) * answer_slots_of(a, e) / a->count;
+        }
+        sum *= service_cost_ppm(&f->services[WEB], limit(region)) / f->entrances[e].capacity_ups;
+        most = sum > most ? sum : most;
+    }
+    return most;
+}
+
 /* --- By the plan -------------------------------------------------------------------------------
  */
 
 START_TEST(a_spike_on_a_quiet_day)
 {
     w->loads = (enum load_telling)_i;
+    if (_i == LOADS_VIEWS) {
+        mum();
+    }
     world_users(w, WEB, 300);
     settle();
     for (uint16_t x = 0; x < w->fleet->idc_count; x++) {
@@ -87,6 +118,7 @@ END_TEST
 
 START_TEST(only_the_region_that_is_asked_more_sheds)
 {
+    mum();
     w->users_rps[0] *= 3; /* north-telecom */
     settle();
     ck_assert_uint_eq(limit(NORTH), 0);
@@ -99,10 +131,11 @@ END_TEST
 
 START_TEST(tiers_come_back_one_by_one_and_only_with_room)
 {
+    mum();
     world_users(w, WEB, 300);
     settle();
     world_users(w, WEB, 100);
-    uint8_t before = limit(EAST);
+    uint8_t before = limit(EAST), north = limit(NORTH);
     int64_t last_us = 0;
     for (int64_t t = 0; t < 400 * S; t += S / 2) {
         enum decide_purpose p = world_tick(w, S / 2);
@@ -112,8 +145,14 @@ START_TEST(tiers_come_back_one_by_one_and_only_with_room)
         if (p == DECIDE_PROMOTE) {
             ck_assert(last_us == 0 || w->now.us - last_us >= w->fleet->policy.step_interval_us);
             last_us = w->now.us;
+            /* Unless home is as it was declared, with the headroom left. */
+            ck_assert(limit(EAST) == before || w->control.demand[1].rps == 0 ||
+                      use_ppm(EAST) <= 1000000 - w->fleet->policy.headroom_ppm);
+            ck_assert(limit(NORTH) == north || w->control.demand[0].rps == 0 ||
+                      use_ppm(NORTH) <= 1000000 - w->fleet->policy.headroom_ppm);
         }
         before = limit(EAST);
+        north = limit(NORTH);
     }
     ck_assert_int_gt(last_us, 0);
     ck_assert(is_home());
@@ -122,6 +161,7 @@ END_TEST
 
 START_TEST(a_spike_during_an_outage)
 {
+    mum();
     w->idc_dead[BEIJING] = true;
     (void)world_run(w, 60 * S, S / 2, 20);
     ck_assert_uint_eq(world_slots(w, 0), 0);
@@ -147,6 +187,7 @@ END_TEST
 
 START_TEST(an_outage_during_a_spike)
 {
+    mum();
     world_users(w, WEB, 300);
     settle();
     w->idc_dead[BEIJING] = true;
@@ -180,6 +221,7 @@ END_TEST
 
 START_TEST(a_lie_sheds_where_it_is_told_and_nowhere_else)
 {
+    mum();
     w->says[WEB * w->fleet->idc_count + BEIJING].times = 1000;
     settle();
     ck_assert_uint_eq(limit(NORTH), 0);
@@ -227,6 +269,75 @@ START_TEST(full_sheds_one_tier_after_the_other_as_long_as_it_lasts)
     settle();
     ck_assert(is_home());
     ck_assert_uint_eq(w->control.incident_count, 0);
+}
+END_TEST
+
+START_TEST(a_tier_that_fell_shows_first)
+{
+    w->acknowledge = false;
+    w->says[WEB * w->fleet->idc_count + SHANGHAI].saturation_ppm = 1000000;
+    (void)world_run(w, 60 * S, S / 2, 3);
+    ck_assert_uint_eq(limit(EAST), 2); /* nobody has obeyed yet */
+    world_acknowledge(w);
+    (void)world_run(w, 3 * S, S / 2, 3);
+    ck_assert_uint_eq(limit(EAST), 1);
+}
+END_TEST
+
+START_TEST(it_waits_before_a_tier_comes_back)
+{
+    for (int64_t t = 0; t < 60 * S && limit(EAST) == 3; t += S / 2) {
+        say_full(SHANGHAI, 990000);
+        (void)world_tick(w, S / 2);
+    }
+    (void)world_tick(w, S / 2);
+    ck_assert_int_eq(overload(SHANGHAI)->state, INCIDENT_MITIGATED);
+    w->says[WEB * w->fleet->idc_count + SHANGHAI].saturation_ppm = 100000;
+    int64_t left_us = w->fleet->policy.idc_hold_down_us - S;
+    ck_assert_uint_eq(world_run(w, left_us, S / 2, 0), 0);
+    ck_assert_uint_eq(limit(EAST), 2);
+    settle();
+    ck_assert(is_home());
+}
+END_TEST
+
+/* The place whose tiers could come back on paper is full of something else. */
+START_TEST(nothing_comes_back_to_what_is_full)
+{
+    mum();
+    world_users(w, WEB, 300);
+    settle();
+    world_users(w, WEB, 100);
+    for (int64_t t = 0; t < 300 * S; t += S / 2) {
+        w->says[WEB * w->fleet->idc_count + SHANGHAI].saturation_ppm = 990000;
+        ck_assert_int_ne(world_tick(w, S / 2), DECIDE_SHED);
+    }
+    ck_assert_uint_eq(limit(EAST), 0);
+    ck_assert_uint_eq(limit(NORTH), 3);
+    w->says[WEB * w->fleet->idc_count + SHANGHAI].saturation_ppm = 100000;
+    settle();
+    ck_assert(is_home());
+}
+END_TEST
+
+/* It says so in the moment in which the next tier is due. */
+START_TEST(full_again_on_the_way_back_ends_it)
+{
+    mum();
+    w->fleet->policy.demand_fall_us = S / 2;
+    world_users(w, WEB, 300);
+    settle();
+    world_users(w, WEB, 100);
+    while (w->decide.purpose != DECIDE_PROMOTE || limit(NORTH) == 0) {
+        (void)world_tick(w, S / 2);
+    }
+    ck_assert_uint_eq(limit(NORTH), 1);
+    (void)world_run(w, w->fleet->policy.step_interval_us - S / 2, S / 2, 4);
+    ck_assert_uint_eq(limit(NORTH), 1);
+    w->says[WEB * w->fleet->idc_count + BEIJING].saturation_ppm = 990000;
+    (void)world_run(w, S, S / 2, 2); /* now comments would be due, and fit on paper */
+    ck_assert_uint_eq(limit(NORTH), 1);
+    ck_assert_int_eq(overload(BEIJING)->state, INCIDENT_MITIGATED);
 }
 END_TEST
 
@@ -327,6 +438,10 @@ START_TEST(a_world_that_stands_still_is_left_alone)
     free(room);
     at->loads = rng_chance(&r, 500000) ? LOADS_VIEWS : LOADS_TOTALS;
     f = at->fleet;
+    bool told = rng_chance(&r, 500000);
+    for (size_t i = 0; i < (size_t)f->service_count * f->idc_count; i++) {
+        at->says[i].saturation_ppm = told ? 0 : 1;
+    }
     for (int day = 0; day < 3; day++) {
         for (size_t i = 0; i < (size_t)f->service_count * f->view_count; i++) {
             at->users_rps[i] = f->demand_rps[i] * (20 + rng_below(&r, 400)) / 100;
@@ -354,6 +469,10 @@ int main(void)
     tcase_add_test(t, a_lie_sheds_where_it_is_told_and_nowhere_else);
     tcase_add_test(t, full_that_passes_moves_nothing);
     tcase_add_test(t, full_sheds_one_tier_after_the_other_as_long_as_it_lasts);
+    tcase_add_test(t, a_tier_that_fell_shows_first);
+    tcase_add_test(t, it_waits_before_a_tier_comes_back);
+    tcase_add_test(t, nothing_comes_back_to_what_is_full);
+    tcase_add_test(t, full_again_on_the_way_back_ends_it);
     tcase_add_test(t, one_tier_is_enough_and_it_does_not_come_back_too_soon);
     tcase_add_test(t, full_and_then_silent_stays_shed);
     tcase_add_test(t, a_frozen_plan_sheds_when_it_is_released);
