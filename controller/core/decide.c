@@ -344,6 +344,9 @@ static bool death_pending(const struct outlook *o)
 /* The demand fell, and a tier may come back where nothing else is on its way home. */
 static bool any_relief(struct work *w)
 {
+    if (!overload_shed_any(&w->o)) {
+        return false;
+    }
     plan_copy(&w->to, &w->o.c->plan);
     return rollout_promote(&w->o, NULL, rollout_whole(&w->o), &w->planner.load, &w->to);
 }
@@ -405,10 +408,10 @@ static int propose_return(struct work *w)
 static void note_overload(struct work *w)
 {
     bool moves = w->purpose != 0;
-    if (!moves) {
+    if (!moves && overload_open(&w->o)) {
         plan_copy(&w->to, &w->o.c->plan);
     }
-    overload_look(&w->o, &w->to, &w->planner.load, &w->overload);
+    overload_look(&w->o, moves ? &w->to : NULL, &w->planner.load, &w->overload);
     cases_overload(&w->cases, &w->o, &w->overload, &w->to, moves, &w->planner.load);
 }
 

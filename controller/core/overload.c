@@ -52,7 +52,9 @@ void overload_look(const struct outlook *o, const struct plan *to, struct load *
 {
     memset(v->over, 0, place_count(o->f) * sizeof *v->over);
     guard_overloads(o, &o->c->plan, false, load, v->over);
-    guard_overloads(o, to, true, load, v->over);
+    if (to != NULL) {
+        guard_overloads(o, to, true, load, v->over);
+    }
     for (uint16_t s = 0; s < o->f->service_count; s++) {
         for (uint16_t x = 0; x < o->f->idc_count; x++) {
             v->full[(size_t)s * o->f->idc_count + x] = is_full(o, s, x);
@@ -97,6 +99,26 @@ static bool is_shed(const struct outlook *o, uint16_t region, uint16_t s)
 {
     uint8_t cap = orders_tier_cap(o->c, region, s), top = service_top_tier(&o->f->services[s]);
     return *plan_tier_limit(&o->c->plan, region, s) < (cap < top ? cap : top);
+}
+
+bool overload_shed_any(const struct outlook *o)
+{
+    bool any = false;
+    for (uint16_t r = 0; r < o->f->region_count && !any; r++) {
+        for (uint16_t s = 0; s < o->f->service_count && !any; s++) {
+            any = is_shed(o, r, s);
+        }
+    }
+    return any;
+}
+
+bool overload_open(const struct outlook *o)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < o->c->incident_count; i++) {
+        any = any || o->c->incidents[i].kind == INCIDENT_OVERLOAD;
+    }
+    return any;
 }
 
 /* In how long a tier of the service in the region is due to fall for what its places say;
@@ -216,7 +238,8 @@ static struct place look_at(const struct outlook *o, const struct overload *v,
                             const struct plan *to, bool moves, uint16_t s, uint16_t x)
 {
     uint16_t region = o->f->idcs[x].region;
-    uint8_t now = *plan_tier_limit(&o->c->plan, region, s), then = *plan_tier_limit(to, region, s);
+    uint8_t now = *plan_tier_limit(&o->c->plan, region, s);
+    uint8_t then = moves ? *plan_tier_limit(to, region, s) : now;
     size_t at = (size_t)s * o->f->idc_count + x;
     return (struct place){.s = s,
                           .x = x,
@@ -304,9 +327,13 @@ void cases_overload(struct casebook *cases, const struct outlook *o, const struc
 {
     for (uint16_t s = 0; s < o->f->service_count; s++) {
         for (uint16_t x = 0; x < o->f->idc_count; x++) {
-            struct place p = look_at(o, v, to, moves, s, x);
             struct incident *i =
                 case_find(cases, INCIDENT_OVERLOAD, (struct subject){SUBJECT_SERVICE, s, x});
+            size_t at = (size_t)s * o->f->idc_count + x;
+            if (i == NULL && !v->over[at] && !v->full[at]) {
+                continue;
+            }
+            struct place p = look_at(o, v, to, moves, s, x);
             if (i == NULL) {
                 open_overload(cases, o, &p);
                 continue;

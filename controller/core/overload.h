@@ -20,7 +20,11 @@ struct overload {
 
 size_t overload_arena_size(const struct fleet *f);
 int overload_new(const struct fleet *f, struct arena *a, struct overload *ret_v) MUST_CHECK;
-/* over: by the plan in force, or, with core alone, by the proposal. */
+/* An incident of overload is open. */
+bool overload_open(const struct outlook *o);
+/* A tier is missing somewhere that may come back. */
+bool overload_shed_any(const struct outlook *o);
+/* over: by the plan in force, or, with core alone, by the proposal (NULL: there is none). */
 void overload_look(const struct outlook *o, const struct plan *to, struct load *load,
                    struct overload *v);
 /* Lowers the tiers of *to, a copy of the plan in force, that have to fall for what services say.
@@ -32,8 +36,8 @@ bool overload_allows(const struct outlook *o, const struct plan *to, uint16_t re
                      uint16_t service, struct load *load);
 /* No view asks more of the service than is declared. */
 bool overload_calm(const struct outlook *o, uint16_t service);
-/* Incidents of overload open, change and close. to: the proposal, or a copy of the plan in force,
- * which it is again after the call; moves: it is a proposal. load: scratch. */
+/* Incidents of overload open, change and close. to: the proposal, or, where one is open, a copy of
+ * the plan in force, which it is again after the call; moves: it is a proposal. load: scratch. */
 void cases_overload(struct casebook *cases, const struct outlook *o, const struct overload *v,
                     struct plan *to, bool moves, struct load *load);
 
