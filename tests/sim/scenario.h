@@ -60,11 +60,13 @@ struct scenario {
     int64_t end_us;
     uint32_t count;
     struct line lines[SCENARIO_MAX_LINES];
-    struct fleet *own; /* for this case alone */
+    struct fleet *own; /* for this case alone; the scenario frees it */
 };
 
-/* Reads a file; errors go to stderr as file:line. 0 or -1. fleets: where fleet files are. */
+/* Reads a file; errors go to stderr as file:line. 0 or -1. fleets: where fleet files are. Either
+ * way scenario_done is called for it once. */
 int scenario_read(const char *path, const char *fleets, struct scenario *ret_scenario);
+void scenario_done(struct scenario *c);
 /* Matches the words against the table and fills the places; NULL and *ret_problem when none does.
  */
 const struct phrase *phrase_find(const struct phrase *table, const struct fleet *f, char **words,

@@ -115,6 +115,7 @@ static void run_file(const char *path, const struct options *o, struct total *t)
     char why[512] = "";
     bool readable = scenario_read(path, FLEETS, &c) == 0;
     if (readable && o->bugs && c.bug[0] == '\0') {
+        scenario_done(&c);
         return;
     }
     bool ok = readable && run_one(&c, o, why, sizeof why);
@@ -125,6 +126,7 @@ static void run_file(const char *path, const struct options *o, struct total *t)
         printf("# %s\n", why);
     }
     (void)fflush(stdout);
+    scenario_done(&c);
 }
 
 static int is_scenario(const struct dirent *e)

@@ -415,6 +415,7 @@ static bool read_header(struct reader *r, char *line, const char *fleets)
         c->end_us = read_duration(NULL, value);
     } else if (strcmp(key, "fleet") == 0) {
         memcpy(c->fleet, value, sizeof value);
+        free(c->own);
         c->own = find_fleet(r->path, fleets, value);
     } else {
         return false;
@@ -447,4 +448,10 @@ int scenario_read(const char *path, const char *fleets, struct scenario *ret_sce
         complain(&r, "name, about, fleet, seed and end have to be given first", NULL);
     }
     return r.errors == 0 ? 0 : -1;
+}
+
+void scenario_done(struct scenario *c)
+{
+    free(c->own);
+    c->own = NULL;
 }

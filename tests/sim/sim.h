@@ -341,7 +341,7 @@ void sim_start(struct sim *s);
 void sim_tick(struct sim *s);
 struct digest sim_digest(const struct sim *s);
 void sim_free(struct sim *s);
-/* Reads a fleet file; NULL after it said why on stderr. */
+/* Reads a fleet file; NULL after it said why on stderr. The caller's, ended with free(). */
 struct fleet *sim_load_fleet(const char *path);
 
 void sim_fail(struct sim *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
