@@ -150,15 +150,36 @@ bool all_dark(const struct tally *t)
     return t->good == 0 && t->dark > 0;
 }
 
+/* Nobody else's word counts, its own proves itself by a reference, and it serves. */
+static bool speaks_last(const struct bench *b, uint16_t x)
+{
+    const struct observer *own = &b->w->observers[x];
+    bool last = own->state == OBSERVER_COUNTS && own->good_carriers != 0 && own->inside.good > 0;
+    for (uint16_t o = 0; o < b->f->idc_count; o++) {
+        last = last && (o == x || b->w->observers[o].state != OBSERVER_COUNTS);
+    }
+    return last;
+}
+
+/* When every other IDC is dead nobody outside is left to see the last one, and where else should
+ * the users go? What is said to be dead itself comes back only when somebody else sees it. */
+static void judge_last_voice(const struct bench *b, struct verdict *v, uint16_t x)
+{
+    observer_bit_set(v->for_observers, x);
+    conclude(v, HEALTH_UP, RULE_LAST_VOICE, b->w->observers[x].inside.good_us);
+}
+
 static void judge_idc(const struct bench *b, uint16_t x)
 {
     struct verdict *v = &b->d->idcs[x];
     const struct tally *t = &b->w->idcs[x];
     *v = (struct verdict){.subject = {SUBJECT_IDC, x, 0}};
-    if (t->dark == 0) {
-        judge_not_dark(b, v, t,
-                       case_open(b, INCIDENT_IDC_OUTAGE, SUBJECT_IDC, x, 0) ||
-                           case_open(b, INCIDENT_IDC_ISOLATED, SUBJECT_IDC, x, 0));
+    bool restoring = case_open(b, INCIDENT_IDC_OUTAGE, SUBJECT_IDC, x, 0) ||
+                     case_open(b, INCIDENT_IDC_ISOLATED, SUBJECT_IDC, x, 0);
+    if (t->good + t->dark == 0 && !restoring && speaks_last(b, x)) {
+        judge_last_voice(b, v, x);
+    } else if (t->dark == 0) {
+        judge_not_dark(b, v, t, restoring);
     } else if (t->good > 0) {
         judge_partly(v, t);
     } else if (says_alive(b, x, t->dark_us)) {

@@ -79,6 +79,20 @@ static bool path_was_out(const struct bench *b, uint16_t e, uint16_t c)
            case_open(b, INCIDENT_GRAY_FAILURE, SUBJECT_PATH, e, c);
 }
 
+/* Its own probe alone speaks for the IDC, and has a good reference over the carrier. */
+static bool speaks_last_over(const struct bench *b, uint16_t x, uint16_t c)
+{
+    return b->d->idcs[x].rule == RULE_LAST_VOICE &&
+           (b->w->observers[x].good_carriers >> c & 1) != 0;
+}
+
+/* It has been reached over the carrier for no longer than anything was seen over it. */
+static void judge_last_voice_over(const struct bench *b, struct verdict *v, uint16_t x, uint16_t c)
+{
+    judge_as(v, &b->d->idcs[x]);
+    v->held_us = least(v->held_us, b->w->carriers[c].good_us);
+}
+
 /* What is dark as a whole (IDC, service there, carrier there) is judged as that. */
 static void judge_path(const struct bench *b, uint16_t e, uint16_t c)
 {
@@ -93,6 +107,8 @@ static void judge_path(const struct bench *b, uint16_t e, uint16_t c)
     }
     if (all_dark(&b->w->idcs[at->idc]) || all_dark(&b->w->places[place]) || !watched(b, e, c)) {
         judge_as(v, &b->d->services[place]);
+    } else if (speaks_last_over(b, at->idc, c)) {
+        judge_last_voice_over(b, v, at->idc, c);
     } else if (all_dark(&b->w->fronts[front])) {
         judge_as(v, &b->d->fronts[front]);
     } else if (t->dark == 0) {

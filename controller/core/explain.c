@@ -121,6 +121,9 @@ const char *rule_text(enum rule r)
     case RULE_SATURATED: return "it says itself that it is full, though the plan fits";
     case RULE_ERRORS: return "its checks are good, and it says itself that it fails its requests";
     case RULE_FENCE_SAYS: return "what stands there itself, as the actuator found it";
+    case RULE_LAST_VOICE:
+        return "nobody outside is left to see it, its own probe reports that it serves, and its "
+               "references are good";
     case RULE_REGION_DOWN: return "all IDCs that serve from the region are down";
     case RULE_OFF_BACKBONE:
         return "all its links to living IDCs are down, and its entrances are seen good from "

@@ -152,10 +152,10 @@ static bool seen_good(const struct verdict *v)
            (v->rule == RULE_ERRORS && v->health != HEALTH_DOWN);
 }
 
-/* Seen good by all who look, for the hold-down. */
+/* Seen good by all who look, for the hold-down; by itself, when nobody else is left to look. */
 static bool has_held(const struct verdict *v, int64_t hold_us)
 {
-    return v->rule == RULE_SEEN_GOOD && v->held_us >= hold_us;
+    return (v->rule == RULE_SEEN_GOOD || v->rule == RULE_LAST_VOICE) && v->held_us >= hold_us;
 }
 
 /* Why an entrance is out, over all its carriers or over one, and whether that holds right now. */

@@ -320,6 +320,7 @@ static void hear_one(struct witness *w, const struct control *c, const struct ev
     o->state = r.counts ? OBSERVER_COUNTS : OBSERVER_BLIND;
     o->blind_us = r.counts ? 0 : r.outside.bad_us;
     o->blind_over = r.blind_over;
+    o->good_carriers = r.good_carriers;
     if (!r.counts) {
         discount_links(f, w, observer);
     }

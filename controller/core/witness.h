@@ -41,8 +41,9 @@ struct observer {
     enum observer_state state;
     int64_t blind_us;    /* how long everything has been dark to it */
     uint32_t blind_over; /* carriers on which it is blind, as bits: its word over them counts not */
-    int64_t age_us;      /* of its newest report */
-    struct word inside;  /* its word on its own IDC's services */
+    uint32_t good_carriers; /* carriers over which it has a good reference, as bits */
+    int64_t age_us;         /* of its newest report */
+    struct word inside;     /* its word on its own IDC's services */
 };
 
 /* Working memory, sized from the fleet; lives in the arena of diagnosis_new. */

@@ -65,7 +65,8 @@ enum rule {
     RULE_SATURATED = 24,     /* service: it says that it is full */
     RULE_ERRORS = 25,        /* service: checks are good, and it fails its requests */
     RULE_FENCE_SAYS = 26,    /* target: its own fence, as the actuator found it */
-    RULE_LAST = RULE_FENCE_SAYS
+    RULE_LAST_VOICE = 27,    /* IDC: nobody else has fresh eyes; its own probe's word is taken */
+    RULE_LAST = RULE_LAST_VOICE
 };
 
 struct verdict {

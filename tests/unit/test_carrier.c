@@ -216,6 +216,99 @@ static void set_references(struct world *w, uint16_t o, uint16_t c, enum health 
     }
 }
 
+static const struct verdict *path_of(const struct world *w, const char *entrance, uint16_t c)
+{
+    return &w->diagnosis.paths[path_index(w->fleet, world_entrance(w, entrance), c)];
+}
+
+/* All that it sees over the carrier. */
+static void set_over(struct world *w, uint16_t o, uint16_t c, enum health h, int64_t held_us)
+{
+    int n = targets_for_idc(w->fleet, o, w->targets, REPORT_MAX_TARGETS);
+    for (int i = 0; i < n; i++) {
+        if (w->targets[i].kind != TARGET_LINK && w->targets[i].carrier == c) {
+            w->reports[o].observations[i].health = h;
+            w->reports[o].observations[i].held_us = held_us;
+        }
+    }
+}
+
+/* The observer has not looked at the IDC yet. */
+static void forget(struct world *w, uint16_t o, uint16_t x)
+{
+    int n = targets_for_idc(w->fleet, o, w->targets, REPORT_MAX_TARGETS);
+    for (int i = 0; i < n; i++) {
+        const struct target *t = &w->targets[i];
+        if ((t->kind == TARGET_ENTRANCE && w->fleet->entrances[t->a].idc == x) ||
+            (t->kind == TARGET_LINK && w->fleet->links[t->a].end[1 - t->b].idc == x)) {
+            w->reports[o].observations[i].health = HEALTH_UNKNOWN;
+        }
+    }
+}
+
+/* All others are silent: the last probe speaks for its own IDC, over the carriers that its
+ * references prove, and for no other. */
+START_TEST(the_last_voice)
+{
+    struct world *w = begin();
+    for (uint16_t x = 0; x < w->fleet->idc_count; x++) {
+        w->mood[x] = x == TIANJIN ? w->mood[x] : MOOD_SILENT;
+    }
+    world_look(w);
+    w->now.us += 10 * S;
+    world_look(w);
+    const struct verdict *own = &w->diagnosis.idcs[TIANJIN];
+    ck_assert_int_eq(own->health, HEALTH_UP);
+    ck_assert_int_eq(own->rule, RULE_LAST_VOICE);
+    ck_assert_uint_eq(own->for_observers[0], UINT64_C(1) << TIANJIN);
+    ck_assert_int_eq(path_of(w, "web-tianjin", TELECOM)->health, HEALTH_UP);
+    ck_assert_int_eq(path_of(w, "web-tianjin", TELECOM)->held_us, own->held_us);
+    ck_assert_int_eq(w->diagnosis.idcs[BEIJING].rule, RULE_SEEN_GOOD);
+
+    set_over(w, TIANJIN, TELECOM, HEALTH_UP, 5 * S);
+    diagnose(&w->control, w->evidence, w->now, &w->diagnosis);
+    ck_assert_int_eq(path_of(w, "web-tianjin", TELECOM)->held_us, 5 * S);
+    set_references(w, TIANJIN, TELECOM, HEALTH_DOWN, 5 * S);
+    diagnose(&w->control, w->evidence, w->now, &w->diagnosis);
+    ck_assert_int_eq(own->rule, RULE_LAST_VOICE);
+    ck_assert_int_eq(path_of(w, "web-tianjin", TELECOM)->health, HEALTH_UNKNOWN);
+    ck_assert_int_eq(path_of(w, "web-tianjin", UNICOM)->health, HEALTH_UP);
+
+    set_references(w, TIANJIN, UNICOM, HEALTH_DOWN, 5 * S);
+    diagnose(&w->control, w->evidence, w->now, &w->diagnosis);
+    ck_assert_int_eq(own->health, HEALTH_UNKNOWN);
+
+    w->mood[SHANGHAI] = w->mood[TIANJIN];
+    world_look(w);
+    ck_assert_int_eq(own->rule, RULE_SEEN_GOOD);
+
+    /* Somebody looks, and has not seen it yet: no reason to take its own word. */
+    w->now.us += 10 * S;
+    world_look(w);
+    forget(w, SHANGHAI, TIANJIN);
+    diagnose(&w->control, w->evidence, w->now, &w->diagnosis);
+    ck_assert_int_eq(own->rule, RULE_NO_FRESH_EVIDENCE);
+    world_free(w);
+}
+END_TEST
+
+/* What is said to be dead itself does not come back by its own word. */
+START_TEST(the_last_voice_does_not_end_its_own_outage)
+{
+    struct world *w = begin();
+    w->idc_dead[TIANJIN] = true;
+    tick_until(w, DECIDE_RESCUE, 3 * S);
+    w->idc_dead[TIANJIN] = false;
+    for (uint16_t x = 0; x < w->fleet->idc_count; x++) {
+        w->mood[x] = x == TIANJIN ? w->mood[x] : MOOD_SILENT;
+    }
+    world_run(w, 60 * S, 100 * MS, 9);
+    ck_assert_int_eq(w->diagnosis.idcs[TIANJIN].health, HEALTH_UNKNOWN);
+    ck_assert_uint_eq(slots(w, "web-tianjin", TELECOM), 0);
+    world_free(w);
+}
+END_TEST
+
 /* Law 2: a good reference over unicom proves nothing about telecom; nor does one that was not good
  * for the whole window. */
 START_TEST(references_cover_their_carrier_only)
@@ -467,6 +560,8 @@ int main(void)
     tcase_add_test(t, a_carrier_is_down_everywhere);
     tcase_add_test(t, a_carrier_comes_back_but_for_one);
     tcase_add_test(t, blind_on_one_carrier_only);
+    tcase_add_test(t, the_last_voice);
+    tcase_add_test(t, the_last_voice_does_not_end_its_own_outage);
     tcase_add_test(t, references_cover_their_carrier_only);
     tcase_add_test(t, everywhere_takes_a_quorum);
     tcase_add_test(t, a_vantage_site_counts);
