@@ -58,14 +58,14 @@ const char *status_unsafe(const struct control *c)
             }
         }
     }
-    if (nobody_serves(c)) {
-        return "no DNS server has the plan: users follow an older one";
-    }
     if (any_open(c, INCIDENT_HELD)) {
         return "a person's break-glass hold stands: nothing is written there, not even a rescue";
     }
     if (any_open(c, INCIDENT_SPLIT_FENCE)) {
         return "another log writes where this one does: nothing is written there";
+    }
+    if (nobody_serves(c)) {
+        return "no DNS server has the plan: users follow an older one";
     }
     return NULL;
 }
