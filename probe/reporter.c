@@ -87,12 +87,16 @@ uint64_t reporter_sequence(const struct reporter *r)
     return r->sequence;
 }
 
+/* Whoever reads accepts both keys. So that a key can be changed without a gap it is the file that
+ * says which one is in use: the second is taken where the first is not. */
 static bool have_key(struct reporter *r, const struct idc *idc, struct mono now)
 {
-    if (r->key_loaded && strcmp(r->key.id, idc->probe_key) == 0)
+    const char *next = idc->probe_key_next;
+    if (r->key_loaded && (strcmp(r->key.id, idc->probe_key) == 0 || strcmp(r->key.id, next) == 0))
         return true;
     char why[256] = "";
-    r->key_loaded = key_load(r->keys_dir, idc->probe_key, &r->key, why, sizeof(why)) == OK;
+    r->key_loaded = key_load(r->keys_dir, idc->probe_key, &r->key, why, sizeof(why)) == OK ||
+                    (next[0] != '\0' && key_load(r->keys_dir, next, &r->key, NULL, 0) == OK);
     uint64_t silent = 0;
     if (!r->key_loaded && log_allow(&r->key_missing, now, COMPLAINT_US, &silent))
         log_event(r->log, LOG_ERROR, LOG_CODE("report-key-missing"), LOG_STR("why", why),

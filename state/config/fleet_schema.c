@@ -66,7 +66,7 @@ static const struct schema_field idc_fields[] = {
     {.key = "probe_key_next",
      .type = FIELD_KEY_ID,
      SCHEMA_MEMBER(struct idc, probe_key_next),
-     .meaning = "second key id, accepted too during a rotation"},
+     .meaning = "second key id, accepted too: for a change of key without a gap"},
 };
 static const struct schema idc_schema = {"an IDC", "idcs[]", SCHEMA_FIELDS(idc_fields)};
 

@@ -30,7 +30,9 @@ struct stage {
     pid_t broker;
     struct bus *bus;
     uint8_t key[32];      /* of every probe and link */
+    uint8_t key_next[32]; /* the second of side A, once the test puts it there */
     struct report report; /* newest of side A */
+    bool by_next;         /* that one was signed with the second key */
     struct observation observed[STAGE_OBSERVED];
 };
 

@@ -218,6 +218,34 @@ START_TEST(test_new_keys_on_signal)
 }
 END_TEST
 
+static bool by_first(const struct stage *s)
+{
+    return link_up(s) && !s->by_next;
+}
+
+static bool by_second(const struct stage *s)
+{
+    return link_up(s) && s->by_next;
+}
+
+/* The file that is there says which of the two keys signs; when both are, it is the first. */
+START_TEST(test_key_of_reports_changes)
+{
+    ck_assert(stage_report(&stage, by_first, 20000));
+    write_key("probe-beijing-b", "HwECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHgA=");
+    stage_run("chmod 600 %s/keys/probe-beijing-b.key", stage.dir);
+    kill(stage.side[STAGE_A].probe, SIGHUP);
+    ck_assert(!stage_report(&stage, by_second, 1000));
+    stage_run("mv %s/keys/probe-beijing.key %s/first", stage.dir, stage.dir);
+    ck_assert(!stage_report(&stage, by_second, 1000)); /* not before the signal */
+    kill(stage.side[STAGE_A].probe, SIGHUP);
+    ck_assert(stage_report(&stage, by_second, 5000));
+    stage_run("mv %s/first %s/keys/probe-beijing.key", stage.dir, stage.dir);
+    kill(stage.side[STAGE_A].probe, SIGHUP);
+    ck_assert(stage_report(&stage, by_first, 5000));
+}
+END_TEST
+
 static void await_message(int manager, const char *text)
 {
     char got[64] = "";
@@ -327,6 +355,7 @@ int main(void)
     tcase_add_test(c, test_service_dies);
     tcase_add_test(c, test_change_of_fleet_and_keys);
     tcase_add_test(c, test_new_keys_on_signal);
+    tcase_add_test(c, test_key_of_reports_changes);
     tcase_add_test(c, test_service_manager);
     tcase_add_test(c, test_restart_without_daemon);
     suite_add_tcase(suite, c);
