@@ -62,25 +62,26 @@ static void check_share(struct sim *s, const struct change *ch, uint16_t idc,
     if (from == to) {
         return;
     }
+    bool *drained = &s->drained[s->fleet->views[ch->b].carrier][idc];
     uint32_t *turns = &s->script.turns[d - s->shares];
     *turns += d->way == (to > from ? -1 : 1) ? 1 : 0;
     s->script.most_turns = *turns > s->script.most_turns ? *turns : s->script.most_turns;
     if (g->purpose == DECIDE_REVERT) {
         *d = (struct drift){0}; /* nobody acted upon what is taken back */
-        s->drained[idc] = s->waits_word[idc] = false;
+        *drained = s->waits_word[idc] = false;
     } else if (turned(s, d, to > from ? 1 : -1)) {
         sim_fail(s, "law 7: record %lld moves a share of IDC %u back, and nothing had changed",
                  (long long)g->offset, idc);
     }
     if (g->purpose == DECIDE_RESCUE && to < from) {
-        s->drained[idc] = true;
+        *drained = true;
         s->waits_word[idc] = waits_for_word(s, idc);
     } else if (g->purpose == DECIDE_RESTORE && to > from) {
         if (s->waits_word[idc]) {
             sim_fail(s, "law 7: record %lld restores IDC %u without a person's word",
                      (long long)g->offset, idc);
         }
-        s->drained[idc] = false;
+        *drained = false;
     }
 }
 
@@ -97,18 +98,19 @@ static void check_limit(struct sim *s, const struct change *ch, const struct gen
     }
 }
 
-/* IDCs whose outage holds and whose slots were taken from them. */
-static void check_budget(struct sim *s, const struct generation *g)
+/* IDCs whose outage holds and whose slots were taken from them over the carrier. */
+static void check_budget(struct sim *s, const struct generation *g, uint16_t carrier)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < s->reference.incident_count; i++) {
         const struct incident *n = &s->reference.incidents[i];
         bool holds = n->state == INCIDENT_CONFIRMED || n->state == INCIDENT_MITIGATED;
-        count += n->kind == INCIDENT_IDC_OUTAGE && holds && s->drained[n->subject.a] ? 1 : 0;
+        count += n->kind == INCIDENT_IDC_OUTAGE && holds && s->drained[carrier][n->subject.a];
     }
     if (g->purpose == DECIDE_RESCUE && count > s->fleet->policy.max_drained_idcs) {
-        sim_fail(s, "law 5: record %lld makes it %u IDCs that are drained at once, not %u",
-                 (long long)g->offset, count, s->fleet->policy.max_drained_idcs);
+        sim_fail(s, "law 5: record %lld makes it %u IDCs that are drained at once over %s, not %u",
+                 (long long)g->offset, count, s->fleet->carriers[carrier].name,
+                 s->fleet->policy.max_drained_idcs);
     }
 }
 
@@ -123,7 +125,9 @@ void oracle_generated(struct sim *s, struct generation *g)
             check_limit(s, ch, g);
         }
     }
-    check_budget(s, g);
+    for (uint16_t c = 0; c < s->fleet->carrier_count; c++) {
+        check_budget(s, g, c);
+    }
     s->healed_plans += s->healed ? 1 : 0;
     if (s->healed_plans > SIM_HEALED_PLANS + (s->swarm.spikes ? SIM_CALMED_PLANS : 0U)) {
         sim_fail(s, "law 9: %u plans since everything healed", s->healed_plans);

@@ -311,7 +311,7 @@ struct sim {
     struct digest *digests;   /* [offset] */
     struct generation *plans; /* [generation] */
     struct drift shares[SIM_MAX_ANSWERS * SIM_MAX_IDCS], limits[SIM_MAX_ANSWERS];
-    bool drained[SIM_MAX_IDCS], waits_word[SIM_MAX_IDCS];
+    bool drained[FLEET_MAX_CARRIERS][SIM_MAX_IDCS], waits_word[SIM_MAX_IDCS];
     uint32_t healed_plans, most_effects;
     struct plan initial;
     uint64_t decisions, rescues, approvals, false_drains;
