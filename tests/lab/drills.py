@@ -14,10 +14,8 @@ import time
 
 sys.dont_write_bytecode = True
 
-from lab_up import TREE
 from plugs import Plugs, main
 
-RUNBOOKS = os.path.join(TREE, "runbooks", "drills")
 ROUNDS = int(os.environ.get("DRILL_ROUNDS", "1"))  # from 2 on with the spike, which takes two minutes each time
 # drill, what it strikes, what must move (of dns, route, features), whether every login must succeed
 DRILLS = [
@@ -40,7 +38,7 @@ class Drills(Plugs):
         leads = self.lab.spillway.leader()
         host = next(n for n in self.all_of("idc") if n != leads)
         return self.lab.spillway.begin(host, "drill", "run", drill, "--on", target, "--mode", mode, "--json",
-                                       "--reason", "the lab's drill", "--drills", RUNBOOKS)
+                                       "--reason", "the lab's drill", "--drills", self.lab.spillway.own_drills())
 
     def watch(self, running, seconds):
         """Looks on until the command has ended; its exit code and what it said, None when it took too long."""

@@ -2,8 +2,10 @@
 
 import ipaddress
 import json
+import os
 import subprocess
 
+TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PREFIX = "swlab-"
 BUS_NETNS = PREFIX + "bus"
 GEO_NETNS = PREFIX + "geo"

@@ -6,15 +6,13 @@ import shutil
 
 from dnsconf import Dns
 from faults import Faults
-from fleet import BUS_NETNS, GEO_NETNS, Fleet, LabError
+from fleet import BUS_NETNS, GEO_NETNS, TREE, Fleet, LabError
 from net import Network, enter, existing
 from procs import UNPRIVILEGED, Processes, remove_everything
 from programs import Programs
 from spill import Spillway
 from world import World, idc_dir
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-TREE = os.path.dirname(os.path.dirname(HERE))
 DEFAULT_FLEET = os.path.join(TREE, "runbooks", "fleets", "three-idc.yaml")
 DEFAULT_RUN = "/var/lib/swlab"
 MARK = "made-by-spillway-lab"  # only a directory with this file in it is ever removed

@@ -1,12 +1,10 @@
 """scenario_words.py: what the sentences of a scenario mean in the lab: faults, people's commands, and what is seen."""
 
 import json
-import os
 import re
 import subprocess
 import time
 
-from lab_up import TREE
 from scenario import ScenarioError
 
 LOOK_S = 0.3  # between two looks at status
@@ -181,7 +179,7 @@ class Words:
 
     def drill(self, name, target):
         self.lab.spillway.begin(self.hosts()[0], "drill", "run", name, "--on", target, "--mode", "live", "--json",
-                                "--drills", os.path.join(TREE, "runbooks", "drills"), *REASON)
+                                "--drills", self.lab.spillway.own_drills(), *REASON)
         self.taken = True
 
     def repair_all(self):

@@ -17,8 +17,8 @@ import time
 
 sys.dont_write_bytecode = True
 
-from fleet import LabError
-from lab_up import DEFAULT_RUN, TREE, Lab
+from fleet import TREE, LabError
+from lab_up import DEFAULT_RUN, Lab
 from plugs import Plugs
 from scenario import Scenario, ScenarioError
 from scenario_words import Words

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import time
 
-from fleet import BUS_NETNS, BUS_NETWORK, LabError
+from fleet import BUS_NETNS, BUS_NETWORK, TREE, LabError
 from net import enter
 from procs import UNPRIVILEGED
 from world import features_file, idc_dir
@@ -70,6 +70,12 @@ class Spillway:
         path = os.path.join(self.processes.run_dir, "fleet.yaml")
         if path != self.fleet_path and not os.path.exists(path):
             shutil.copyfile(self.fleet_path, path)
+        return path
+
+    def own_drills(self):
+        """A copy of the runbooks' drills, as installed: the tree may lie where only its owner can read."""
+        path = os.path.join(self.processes.run_dir, "drills")
+        shutil.copytree(os.path.join(TREE, "runbooks", "drills"), path, dirs_exist_ok=True)
         return path
 
     def init(self):

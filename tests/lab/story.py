@@ -15,7 +15,7 @@ sys.dont_write_bytecode = True
 
 from fleet import LabError, number
 from judging import rates
-from lab_up import DEFAULT_FLEET, DEFAULT_RUN, TREE, Lab
+from lab_up import DEFAULT_FLEET, DEFAULT_RUN, Lab
 from loss import death, least_text, login_text, losses
 from observe import Seen
 from spill import find_incident
@@ -25,7 +25,6 @@ from world import CLIENT_TIMEOUT_MS
 
 ALLOWANCE_S = 0.25  # stated beside the confirmation window: decision and DNS
 QUIET_S = 10.0
-RUNBOOKS = os.path.join(TREE, "runbooks", "drills")
 SKIPPED = 77  # meson's status for a test that cannot run here
 
 
@@ -178,10 +177,13 @@ class Story:
         self.phase("fibre cut", f"A person drills: the fibre {link['name']} is cut on purpose, by the runbook fibre-cut")
         before = time.monotonic()
         running = self.lab.spillway.begin(a, "drill", "run", "fibre-cut", "--on", link["name"], "--mode", "live",
-                                          "--reason", "the quickstart's first drill", "--drills", RUNBOOKS)
-        for key, device in home.items():
-            self.expect(f"the kernel at {key[0]} sends to {key[1]} another way",
-                        lambda key=key, device=device: self.seen.routes[key] not in ("", device), 10)
+                                          "--reason", "the quickstart's first drill", "--drills",
+                                          self.lab.spillway.own_drills())
+        away = lambda: all(self.seen.routes[key] not in ("", device) for key, device in home.items())
+        self._wait(lambda: away() or running.poll() is not None, 10)
+        if not away():
+            running.kill()
+            raise StepFailed("the drill did not move the routes of both ends:\n" + "".join(running.communicate()))
         moved = time.monotonic()
         self.phase("fibre mended", "The drill gives the fibre back: routes come home through the log, after the hold-down")
         for key, device in home.items():
