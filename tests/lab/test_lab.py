@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from carrier_faults import flap_script, number_between
 from faults import VERBS, Faults
 from fleet import Fleet, LabError, host
+from hands import timers_age
 from judging import rates
 from loss import death, losses
 from net import Network
@@ -52,6 +53,25 @@ FLEET = {
     "views": [{"name": "v", "carrier": "c"}], "services": [], "references": [], "policy": {"confirmation_us": 2000000},
     "entrances": [{"name": "e", "service": "web", "idc": "a", "carriers": ["c"], "addresses": ["198.51.100.1"]}],
 }
+
+
+class Strikes(unittest.TestCase):
+    SHOWN = """table inet spillway-drill {
+\tset struck {
+\t\ttype ifname
+\t\tflags timeout
+\t\telements = { "to-beijing" timeout 2m expires 1m58s752ms, "telecom" timeout 2m expires 1m59s }
+\t}
+}
+"""
+
+    def test_the_eldest_timer_tells_when_the_stroke_was(self):
+        self.assertAlmostEqual(timers_age(self.SHOWN), 1.248)
+        self.assertAlmostEqual(timers_age('elements = { "a" timeout 30s expires 29s8ms }'), 0.992)
+
+    def test_a_table_without_elements_and_no_table_strike_nothing(self):
+        self.assertIsNone(timers_age(self.SHOWN.replace(" expires", "")))
+        self.assertIsNone(timers_age(""))
 
 
 class Verdict(unittest.TestCase):
