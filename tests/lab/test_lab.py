@@ -268,6 +268,13 @@ class Topology(unittest.TestCase):
         change = {"kind": "dns", "key": ("s", "v.web.gslb.example."), "old": ("198.51.100.1",), "new": None}
         self.assertEqual(seen.change_text(change), "s: v.web: a 1 -> does not answer")
 
+    def test_a_server_dark_for_a_moment_has_moved_nobody(self):
+        seen = Seen.__new__(Seen)
+        seen.dns, seen.answered, seen.changes, seen.on_change = {}, {}, [], lambda change: None
+        for t, answer in enumerate((["198.51.100.1"], None, ["198.51.100.1"], None, ["198.51.100.65"], [])):
+            seen._change({"t": t * 1e6, "kind": "dns", "server": "s", "name": "n", "answer": answer})
+        self.assertEqual([c["new"] for c in seen.moves_since(0)], [("198.51.100.65",), ()])
+
 
 class Ending(unittest.TestCase):
     def test_a_reused_id_is_left_alone(self):
