@@ -156,7 +156,6 @@ static void take_record(struct run_report *p, const struct host *h, const struct
     case RECORD_CLAIM: take_line(p, h, r); break;
     case RECORD_GENESIS:
     case RECORD_HEARTBEAT:
-    case RECORD_FLEET:
     case RECORD_SNAPSHOT:
     case RECORD_RULES: break;
     }

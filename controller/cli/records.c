@@ -44,7 +44,6 @@ bool record_is_history(const struct host_record *r)
     case RECORD_GENESIS:
     case RECORD_CLAIM:
     case RECORD_OPERATOR:
-    case RECORD_FLEET:
     case RECORD_RULES: return true;
     case RECORD_STEP: return r->record.step.kind == STEP_LINK_DOWN;
     case RECORD_HEARTBEAT:

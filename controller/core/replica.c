@@ -33,6 +33,7 @@ struct parts {
 struct replica {
     struct replica_config config;
     struct arena arena; /* the control state first, then the parts */
+    size_t front;       /* of the arena that the replica itself takes */
     struct control control;
     struct lead lead;
     struct agree agree;
@@ -93,7 +94,6 @@ static int parts_new(struct replica *r, struct mono now)
     status = status == OK ? act_new(f, &r->arena, &p.act) : status;
     status = status == OK ? strike_new(f, &r->arena, &p.strike) : status;
     status = status == OK ? diagnosis_new(f, &r->arena, &p.diagnosis) : status;
-    status = status == OK ? requests_new(f, &r->arena, &r->requests) : status;
     if (status != OK) {
         return status;
     }
@@ -108,16 +108,18 @@ static int parts_new(struct replica *r, struct mono now)
     return OK;
 }
 
-/* Copies a control state into the replica's own arena, through its canonical form. */
+/* Copies a control state to the front of the replica's own arena, where it may lie itself, through
+ * its canonical form. */
 static int adopt_control(struct replica *r, const struct control *from)
 {
     size_t size = control_encoded_size(from);
-    /* The bytes stand at the end of the arena for the moment; what is read goes to its front. */
+    /* The bytes stand at the end of the arena for the moment, behind all that is in use. */
     if (r->arena.size - r->arena.used < size) {
         return ERR_FULL;
     }
     struct arena front = r->arena;
     front.size -= size;
+    front.used = r->front;
     uint8_t *bytes = front.base + front.size;
     struct control copy = *from;
     struct codec w = codec_writer(bytes, size);
@@ -170,12 +172,14 @@ int replica_new(void *mem, size_t size, const struct replica_config *config,
     }
     r->config = *config;
     r->arena = arena;
+    r->front = arena.used;
     r->stepped = r->deadline = r->look_at = now;
     control_init(&r->control);
     agree_init(&r->agree);
     if (restored != NULL && restored->fleet != NULL) {
         int status = adopt_control(r, restored);
         status = status == OK ? parts_new(r, now) : status;
+        status = status == OK ? requests_new(r->control.fleet, &r->arena, &r->requests) : status;
         if (status != OK) {
             return status;
         }
@@ -288,6 +292,38 @@ static void folded(struct replica *r, struct out *o, const struct record *record
     }
 }
 
+static bool brings_fleet(const struct replica *r, const struct record *record)
+{
+    return r->last_void == FOLD_ACCEPTED && record->kind == RECORD_OPERATOR &&
+           record->operator.command == OPERATOR_FLEET;
+}
+
+/* Everything is made anew for the fleet that follows, at the front of the arena. What was known of
+ * targets and observers is asked for again: the actuators find out what is there, the probes report
+ * on what the new fleet has. */
+static int follow_fleet(struct replica *r, struct out *o, const struct record *record,
+                        int64_t offset)
+{
+    bool current = r->parts.act.current;
+    requests_folded(&r->requests, o, record, offset, r->last_void);
+    struct control next = r->control;
+    int status = adopt_control(r, &next);
+    status = status == OK ? parts_new(r, o->now) : status;
+    status = status == OK ? requests_renew(r->control.fleet, &r->arena, o, &r->requests) : status;
+    if (status != OK) {
+        control_init(&r->control);
+        return status;
+    }
+    lead_drop_decision(&r->lead);
+    agree_renew(&r->agree);
+    if (current) {
+        act_current(&r->parts.act);
+    }
+    o->me = own_idc(r);
+    r->config.candidate = o->me != FLEET_NONE && r->control.fleet->idcs[o->me].candidate;
+    return OK;
+}
+
 static void step_record(struct replica *r, struct out *o, const struct record *record,
                         int64_t offset)
 {
@@ -299,10 +335,13 @@ static void step_record(struct replica *r, struct out *o, const struct record *r
     int status = fold_apply(&r->control, &r->arena, record, offset, &r->last_void);
     if (status == OK && !had_fleet && r->control.fleet != NULL) {
         status = parts_new(r, o->now);
+        status = status == OK ? requests_new(r->control.fleet, &r->arena, &r->requests) : status;
         if (status != OK) {
             control_init(&r->control); /* a fleet without its parts is none */
         }
         o->me = own_idc(r);
+    } else if (status == OK && brings_fleet(r, record)) {
+        status = follow_fleet(r, o, record, offset);
     }
     if (status != OK) {
         break_at(r, o, offset, status);
@@ -411,7 +450,7 @@ static void take_event(struct replica *r, struct out *o, const struct event *e)
     case EVENT_RECORD: step_record(r, o, e->record.record, e->record.offset); return;
     case EVENT_LOG_END: step_log_end(r, o); return;
     case EVENT_LOG_LOST: step_log_lost(r, o); return;
-    case EVENT_REQUEST: requests_take(&r->requests, o, &e->request); return;
+    case EVENT_REQUEST: requests_take(&r->requests, &r->arena, o, &e->request); return;
     case EVENT_STOP: r->lead.stopping = true; return;
     case EVENT_TICK: return;
     case EVENT_REPORT:

@@ -9,8 +9,11 @@ int fold_genesis(struct control *c, struct arena *arena, const struct record *r)
 /* A DECIDE that was accepted by the rules of who and when. */
 int fold_decide(struct control *c, const struct record *r, int64_t offset) MUST_CHECK;
 /* An OPERATOR record by a known replica, not read before. */
-enum fold_void fold_operator(struct control *c, const struct record *r, uint16_t idc,
-                             int64_t offset) MUST_CHECK;
+int fold_operator(struct control *c, struct arena *arena, const struct record *r, uint16_t idc,
+                  int64_t offset, enum fold_void *ret_void) MUST_CHECK;
+/* fold_fleet.c: OPERATOR fleet. The new fleet and its state go into the arena; ERR_FULL. */
+int fleet_follow(struct control *c, struct arena *arena, const struct operator_record *o,
+                 int64_t offset, enum fold_void *ret_void) MUST_CHECK;
 
 /* fold_orders.c: a new order; what ends by its subject or id, and by time; what is home and leaves.
  * False: there is none. */
@@ -41,6 +44,8 @@ bool demands_fit(const struct control *c, const struct decide *d) MUST_CHECK;
 void demands_apply(struct control *c, const struct decide *d, struct logtime now);
 /* Demand in its canonical form; the array comes from the codec's arena. */
 void demands_codec(struct codec *c, struct control *k);
+/* It may be said of that place of the fleet. */
+bool demand_fits(const struct fleet *f, uint16_t service, uint16_t view, const struct demand *d);
 struct digest demand_digest(const struct control *c);
 const char *demands_broken(const struct control *c);
 

@@ -192,7 +192,7 @@ const char *control_broken(const struct control *c)
     }
     if (c->applied < 0 || c->leader_newest > c->applied || c->decisive > c->applied ||
         c->newest_decide > c->applied || c->plan_offset > c->applied ||
-        c->unconfirmed > c->applied || c->snapshot > c->applied) {
+        c->unconfirmed > c->applied || c->snapshot > c->applied || c->fleet_offset > c->applied) {
         return "an offset lies behind the newest folded record";
     }
     if (c->unconfirmed >= 0 && c->unconfirmed != c->plan_offset) {

@@ -29,7 +29,8 @@ enum order_kind order_of_command(enum operator_command c)
     case OPERATOR_DRILL:
     case OPERATOR_ABORT:
     case OPERATOR_HOLD:
-    case OPERATOR_UNHOLD: break;
+    case OPERATOR_UNHOLD:
+    case OPERATOR_FLEET: break;
     }
     return 0;
 }

@@ -23,7 +23,6 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_HEARTBEAT: return "HEARTBEAT";
     case RECORD_DECIDE: return "DECIDE";
     case RECORD_OPERATOR: return "OPERATOR";
-    case RECORD_FLEET: return "FLEET";
     case RECORD_STEP: return "STEP";
     case RECORD_SNAPSHOT: return "SNAPSHOT";
     case RECORD_RULES: return "RULES";
@@ -82,6 +81,7 @@ const char *operator_command_name(enum operator_command c)
     case OPERATOR_ABORT: return "abort";
     case OPERATOR_HOLD: return "emergency-hold";
     case OPERATOR_UNHOLD: return "emergency-release";
+    case OPERATOR_FLEET: return "fleet";
     }
     return "?";
 }

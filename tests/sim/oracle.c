@@ -219,7 +219,6 @@ static void account(struct sim *s, const struct record *r, int64_t offset, enum 
         }
         return;
     case RECORD_OPERATOR:
-    case RECORD_FLEET:
         if (counted) {
             s->ledger.decisive = offset;
         }
