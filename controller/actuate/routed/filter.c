@@ -69,8 +69,8 @@ static const int allowed[] = {
 static bool add_limited(scmp_filter_ctx filter)
 {
     /* if_nametoindex(): a socket for the question, and the question. */
-    const struct scmp_arg_cmp unix_only[] = {SCMP_A0(SCMP_CMP_EQ, AF_UNIX)};
-    const struct scmp_arg_cmp index_only[] = {SCMP_A1(SCMP_CMP_EQ, SIOCGIFINDEX)};
+    const struct scmp_arg_cmp unix_only[] = {SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0)};
+    const struct scmp_arg_cmp index_only[] = {SCMP_A1(SCMP_CMP_EQ, SIOCGIFINDEX, 0)};
     const struct scmp_arg_cmp no_code[] = {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)};
     return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, unix_only) == 0 &&
            seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, index_only) == 0 &&
