@@ -41,7 +41,7 @@ static void tell(enum actuator actuator, uint16_t target, int status)
 
 static const struct incident *open(enum incident_kind kind, enum actuator actuator, uint16_t target)
 {
-    return world_case(w, kind, (struct subject){SUBJECT_TARGET, actuator, target});
+    return world_case(w, kind, (struct subject){SUBJECT_TARGET, (uint16_t)actuator, target});
 }
 
 START_TEST(a_hold_is_an_incident_until_it_is_released)
