@@ -207,6 +207,7 @@ static int prepare_fleet(struct daemon *d, const struct request *r, struct opera
         status = ERR_TOO_LARGE;
     }
     o->replaces = r->replaces;
+    o->argument = (uint64_t)c->fleet_offset;
     status = status == OK ? encode_fleet(c, &f, o, ret_memory) : status;
     if (status == ERR_BUSY) {
         snprintf(why, WHY_SIZE, "%s", COMMAND_IN_USE);

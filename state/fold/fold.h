@@ -56,10 +56,12 @@ int fold_apply(struct control *c, struct arena *arena, const struct record *r, i
 int fleet_carry_over(const struct control *c, const struct fleet *next, struct arena *a,
                      struct plan *plan) MUST_CHECK;
 size_t fleet_carry_arena_size(const struct fleet *old);
-/* Whether a person's command can be obeyed now, and what it would do to the control state: to look
- * before writing. What is void leaves *c as it is. */
-enum fold_void fold_command(struct control *c, const struct operator_record *o,
-                            int64_t offset) MUST_CHECK;
+/* A person's new fleet, as fold_apply() takes it, by itself: to look before writing. The new fleet
+ * and the state of it go into the arena, which has control_arena_size(next); what is void leaves *c
+ * as it is. The command's argument is the offset of the record that gave the fleet in force.
+ * ERR_FULL. */
+int fold_fleet(struct control *c, struct arena *arena, const struct operator_record *o,
+               int64_t offset, enum fold_void *ret_void) MUST_CHECK;
 /* Folds the record at offset as void (OPERATOR skip): only applied moves. */
 void fold_skip(struct control *c, int64_t offset);
 

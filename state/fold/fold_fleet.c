@@ -489,13 +489,14 @@ static int follow(const struct control *c, struct arena *a, const struct operato
     return OK;
 }
 
-int fleet_follow(struct control *c, struct arena *arena, const struct operator_record *o,
-                 int64_t offset, enum fold_void *ret_void)
+int fold_fleet(struct control *c, struct arena *arena, const struct operator_record *o,
+               int64_t offset, enum fold_void *ret_void)
 {
     struct control next = *c;
     struct arena tried = *arena;
     enum fold_void why = FOLD_REQUEST_REFUSED;
-    if (digest_compare(&o->replaces, &c->fleet_digest) != 0) {
+    if (digest_compare(&o->replaces, &c->fleet_digest) != 0 ||
+        o->argument != (uint64_t)c->fleet_offset) {
         *ret_void = FOLD_REQUEST_OVERTAKEN;
         return OK;
     }

@@ -11,9 +11,6 @@ int fold_decide(struct control *c, const struct record *r, int64_t offset) MUST_
 /* An OPERATOR record by a known replica, not read before. */
 int fold_operator(struct control *c, struct arena *arena, const struct record *r, uint16_t idc,
                   int64_t offset, enum fold_void *ret_void) MUST_CHECK;
-/* fold_fleet.c: OPERATOR fleet. The new fleet and its state go into the arena; ERR_FULL. */
-int fleet_follow(struct control *c, struct arena *arena, const struct operator_record *o,
-                 int64_t offset, enum fold_void *ret_void) MUST_CHECK;
 
 /* fold_orders.c: a new order; what ends by its subject or id, and by time; what is home and leaves.
  * False: there is none. */

@@ -69,7 +69,7 @@ static enum fold_void undo(struct control *c, const struct operator_record *o, i
     return of_this_fleet ? order_give(c, ORDER_UNDO, o, offset) : FOLD_REQUEST_OVERTAKEN;
 }
 
-enum fold_void fold_command(struct control *c, const struct operator_record *o, int64_t offset)
+static enum fold_void obey(struct control *c, const struct operator_record *o, int64_t offset)
 {
     bool before = o->argument < (uint64_t)offset;
     switch (o->command) {
@@ -111,9 +111,9 @@ int fold_operator(struct control *c, struct arena *arena, const struct record *r
     enum fold_void why = request_void(c, r, idc);
     int status = OK;
     if (why == FOLD_ACCEPTED && r->operator.command == OPERATOR_FLEET) {
-        status = fleet_follow(c, arena, &r->operator, offset, &why);
+        status = fold_fleet(c, arena, &r->operator, offset, &why);
     } else if (why == FOLD_ACCEPTED) {
-        why = fold_command(c, &r->operator, offset);
+        why = obey(c, &r->operator, offset);
     }
     if (status != OK) {
         return status;

@@ -126,7 +126,7 @@ enum operator_command {
     OPERATOR_ABORT,  /* argument: run of a drill */
     OPERATOR_HOLD,   /* argument: a break-glass hold; for the audit, it changes nothing */
     OPERATOR_UNHOLD, /* argument: the hold that is released; the same */
-    OPERATOR_FLEET,  /* replaces, fleet, plan */
+    OPERATOR_FLEET,  /* replaces, fleet, plan; argument: record that gave the one in force */
     OPERATOR_LAST = OPERATOR_FLEET
 };
 
