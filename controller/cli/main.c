@@ -68,8 +68,10 @@ static const struct verb verbs[] = {
      "break-glass, when log, leader or daemon are dead: stop all writing there; give it back"},
     {"features", OPT_JSON | OPT_HOST, cli_features, "features",
      "which features are demoted where, and who owns them"},
-    {"fleet", OPT_JSON, cli_fleet, "fleet check FILE | fleet show FILE | fleet keys",
-     "check a fleet file, print it canonically, explain its keys"},
+    {"fleet", OPT_COMMAND | OPT_YES, cli_fleet,
+     "fleet check FILE | show FILE|@RECORD | keys\n"
+     "        | apply FILE|@RECORD --reason TEXT [--yes]",
+     "check a fleet file, print it canonically, explain its keys; give the log a new fleet"},
     {"init", OPT_JSON | OPT_HOST | OPT_YES | OPT_BUS | OPT_REASON, cli_init,
      "init FLEET [--yes] [--brokers LIST] [--reason TEXT] [--development]",
      "create the log for a fleet, once"},

@@ -1,6 +1,7 @@
 /* records.c: records and incidents as sentences and JSON. */
 #include "cli/records.h"
 
+#include "cli/past_fleets.h"
 #include "core/explain.h"
 #include "fold/fold.h"
 
@@ -26,7 +27,7 @@ const char *replica_name(const struct fleet *f, uint16_t replica, char *room)
 void record_sentence(const struct host *h, const struct host_record *r, char *room)
 {
     struct text t = text_over(room, SENTENCE_SIZE);
-    explain_line(h->control.fleet, &r->record, r->offset, &t);
+    explain_line(host_fleet_at(h, r->offset), &r->record, r->offset, &t);
 }
 
 /* It notes what services measure and nothing else: so many of them that people would see no other.
@@ -93,7 +94,8 @@ json_t *record_json(const struct host *h, const struct host_record *r)
     json_object_set_new(o, "kind", lower(record_kind_name(r->record.kind)));
     json_object_set_new(o, "epoch", json_integer((json_int_t)r->record.epoch));
     json_object_set_new(
-        o, "writer", json_string(replica_name(h->control.fleet, r->record.writer.replica, room)));
+        o, "writer",
+        json_string(replica_name(host_fleet_at(h, r->offset), r->record.writer.replica, room)));
     json_object_set_new(o, "log_time_us", json_integer(r->record.log_time.us));
     json_object_set_new(o, "counts", json_boolean(host_record_counts(r)));
     json_object_set_new(o, "outcome", json_string(outcome_name(r->outcome)));

@@ -342,8 +342,9 @@ static void put_not_found(const struct fleet *f, const struct operator_record *o
     case OPERATOR_PIN:
     case OPERATOR_FREEZE: text_put(t, "there is no such thing"); return;
     case OPERATOR_FLEET:
-        text_put(t, "the log cannot follow to that fleet: an IDC keeps its name and its partition, "
-                    "and every invariant must hold of the plan in force");
+        text_put(t,
+                 "the log cannot follow to that fleet: it keeps its name and its zone, and an IDC "
+                 "its name and its partition");
         return;
     }
     text_put_int(t, (int64_t)o->argument);

@@ -90,10 +90,11 @@ static int names_new(const struct fleet *old, const struct fleet *new, struct ar
     return OK;
 }
 
-/* A partition is one IDC's for ever: it is who a replica is, and whose reports it holds. */
-static bool partitions_kept(const struct names *n)
+/* It is the same fleet, and no file of another. A partition is one IDC's for ever: it is who a
+ * replica is, and whose reports it holds. */
+static bool identity_kept(const struct names *n)
 {
-    bool kept = true;
+    bool kept = text_equal(n->old->name, n->new->name) && text_equal(n->old->zone, n->new->zone);
     for (uint16_t i = 0; i < n->old->idc_count; i++) {
         uint16_t same = fold_replica(n->new, n->old->idcs[i].partition);
         kept = kept && (same == n->idcs[i]);
@@ -463,7 +464,7 @@ static int follow(const struct control *c, struct arena *a, const struct operato
     *ret_void = FOLD_REQUEST_REFUSED;
     int status = read_fleet(&o->fleet, a, &f);
     status = status == OK ? names_new(c->fleet, f, a, &n) : status;
-    if (status != OK || !partitions_kept(&n)) {
+    if (status != OK || !identity_kept(&n)) {
         return status;
     }
     next->fleet = f;
