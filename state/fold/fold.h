@@ -49,10 +49,9 @@ void control_init(struct control *c);
  * small. */
 int fold_apply(struct control *c, struct arena *arena, const struct record *r, int64_t offset,
                enum fold_void *ret_void) MUST_CHECK;
-/* Writes what the plan in force says of everything that is in both fleets, but next hops, over
- * `plan`, a plan of the next fleet: what a new fleet has to bring. ERR_BUSY: an answer needs an
- * address that the next fleet does not have, or the number of its view's slots is another one;
- * ERR_FULL. */
+/* Writes what the plan in force says of everything that is in both fleets over `plan`, a plan of
+ * the next fleet: what a new fleet has to bring. ERR_BUSY: an answer needs an address that the next
+ * fleet does not have, or the number of its view's slots is another one; ERR_FULL. */
 int fleet_carry_over(const struct control *c, const struct fleet *next, struct arena *a,
                      struct plan *plan) MUST_CHECK;
 size_t fleet_carry_arena_size(const struct fleet *old);

@@ -190,7 +190,21 @@ static uint8_t follow_limit(const struct names *n, uint16_t service, uint8_t lim
     return limit >= was || limit > is ? is : limit;
 }
 
-/* All that both fleets have, but next hops: those come with the new links. */
+/* Next hops whose links are all still there; the others are the new plan's. */
+static void carry_hops_over(const struct names *n, const struct plan *from, struct plan *to)
+{
+    for (uint16_t a = 0; a < n->old->idc_count; a++) {
+        for (uint16_t b = 0; b < n->old->idc_count; b++) {
+            struct hops h = *plan_hops(from, a, b);
+            if (n->idcs[a] != FLEET_NONE && n->idcs[b] != FLEET_NONE && h.count > 0 &&
+                follow_hops(n, &h)) {
+                *plan_hops(to, n->idcs[a], n->idcs[b]) = h;
+            }
+        }
+    }
+}
+
+/* All that both fleets have. */
 static bool carry_over(const struct names *n, const struct plan *from, struct plan *to)
 {
     bool all = true;
@@ -217,6 +231,7 @@ static bool carry_over(const struct names *n, const struct plan *from, struct pl
             }
         }
     }
+    carry_hops_over(n, from, to);
     for (uint32_t l = 0; l < (uint32_t)n->old->link_count * 2; l++) {
         uint16_t is = n->links[l / 2];
         if (is != FLEET_NONE) {
