@@ -257,6 +257,8 @@ int request_read(const char *line, size_t size, struct request *ret_request, con
     json_decref(object);
     if (status == OK) {
         *ret_request = r;
+    } else {
+        request_done(&r);
     }
     return status;
 }
