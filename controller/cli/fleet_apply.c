@@ -112,7 +112,9 @@ static int try_fold(struct trial *t)
         t->why = FOLD_REQUEST_IN_USE;
         return OK;
     }
-    if (status != OK || !cli_arena(&t->arena, control_arena_size(&t->file.fleet))) {
+    size_t room =
+        control_arena_size(&t->file.fleet) + fleet_carry_arena_size(t->host.control.fleet);
+    if (status != OK || !cli_arena(&t->arena, room)) {
         return status != OK ? status : ERR_MEMORY;
     }
     t->next = t->host.control;
