@@ -98,7 +98,14 @@ int cli_fleet(struct cli *c)
         config_fleet_print_reference(c->out);
         return CLI_OK;
     }
-    if (c->count == 2 && strcmp(c->args[0], "apply") == 0) {
+    const bool apply = c->count == 2 && strcmp(c->args[0], "apply") == 0;
+    if (apply || (c->count == 2 && c->args[1][0] == '@')) {
+        const int failed = cli_settings(c);
+        if (failed != CLI_OK) {
+            return failed;
+        }
+    }
+    if (apply) {
         return fleet_apply(c);
     }
     const bool check = c->count == 2 && strcmp(c->args[0], "check") == 0;

@@ -1,6 +1,7 @@
 /* decide.c: composes incidents, planner, rollout and guards into the next decision. */
 #include "core/decide.h"
 
+#include "base/bug.h"
 #include "core/announce.h"
 #include "core/demand.h"
 #include "core/drill.h"
@@ -565,7 +566,9 @@ static int write_decision(struct work *w, const struct evidence *evidence,
     d.guards = w->guards.at;
     d.guard_count = w->guards.count;
     cite_evidence(c, evidence, &d);
-    cite_verdicts(w->o.f, w->o.d, &d);
+    if (!BUG(UNEXPLAINED)) {
+        cite_verdicts(w->o.f, w->o.d, &d);
+    }
     *ret_decide = d;
     return OK;
 }

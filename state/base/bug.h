@@ -27,9 +27,11 @@
     X(HOLD_DOWN, "law 7: traffic comes back to what was seen good just now")                       \
     X(APPROVAL, "law 7: an IDC comes back without a person's word")                                \
     X(OSCILLATION, "law 7: features come back without asking whether they fit")                    \
+    X(UNEXPLAINED, "law 8: a decision does not carry what was seen")                               \
     X(NO_BACKOFF, "law 9: what failed is tried again at once")                                     \
     X(LOCAL_CLOCK, "law 10: the local clock gets into the control state")                          \
     X(GLOBAL_STATE, "law 10: something survives a run")                                            \
+    X(DRILL_GOES_ON, "law 11: a drill goes on beside a real incident")                             \
     X(STATEFUL, "law 12: a stateful service is moved by the machine")
 #define BUG_ID(name, what) BUG_##name,
 enum bug { BUG_NONE, BUG_LIST(BUG_ID) BUG_COUNT };

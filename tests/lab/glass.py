@@ -79,7 +79,7 @@ class Glass(Plugs):
         self.happens(f"a fibre is cut: {other}, which is not held, goes another way",
                      lambda: self.seen.routes[(other, self.here)] not in ("", home), 5)
         self.seen.sleep(self.policy("confirmation") + 10)
-        mine = [c for c in self.seen.changes_since(since)
+        mine = [c for c in self.seen.moves_since(since)
                 if c["kind"] == "dns" or (c["kind"] == "route" and c["key"][0] == self.here)
                 or (c["kind"] == "features" and c["key"] == self.here)]
         self.judge(f"services at {self.victim} die: nothing is pushed over the holds", not mine,

@@ -34,6 +34,7 @@ class Seen:
         self.user_tails = {}
         self.dns = {}       # (server, name) -> tuple of addresses, or None: dark
         self.routes = {}    # (idc, to) -> interface, "" for none
+        self.answered = {}  # (server, name) -> the newest answer that came
         self.carriers = {}  # (idc, interface) -> whether it has its signal; only what has changed
         self.features = {}  # idc -> frozenset of "service.feature" that are off, or None: no file
         self.changes = []   # dicts with t, kind, key, old, new
@@ -61,7 +62,10 @@ class Seen:
             table, key = self.features, line["idc"]
             new = frozenset(filter(None, line["off"].split(","))) if line["there"] else None
         change = {"t": line["t"] / 1e6, "kind": line["kind"], "key": key, "old": table.get(key), "new": new,
-                  "first": key not in table}
+                  "first": key not in table, "moved": True}
+        if line["kind"] == "dns":  # a server that is dark for a moment has moved nobody
+            change["moved"] = new is not None and new != self.answered.get(key, new)
+            self.answered.update({key: new} if new is not None else {})
         table[key] = new
         self.changes.append(change)
         self.on_change(change)
@@ -82,6 +86,10 @@ class Seen:
 
     def changes_since(self, t, kind=None):
         return [c for c in self.changes if c["t"] >= t and kind in (None, c["kind"]) and not c["first"]]
+
+    def moves_since(self, t):
+        """Changes but for DNS servers that went dark and came back with what they had."""
+        return [c for c in self.changes_since(t) if c["moved"]]
 
     def first_change(self, t, kind, key, good):
         """When, at or after t, the state of key first became good; None when it has not."""

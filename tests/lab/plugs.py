@@ -45,7 +45,7 @@ class Plugs:
     def stays(self, what, since, seconds, kinds=("dns", "route", "features")):
         """Nothing of these kinds changes from `since` until that much later."""
         self.seen.sleep(max(0.0, since + seconds - time.monotonic()))
-        moved = [c for c in self.seen.changes_since(since) if c["kind"] in kinds]
+        moved = [c for c in self.seen.moves_since(since) if c["kind"] in kinds]
         self.judge(what, not moved, "\n".join(self.seen.change_text(c) for c in moved))
 
     def moves_away(self, what, home):

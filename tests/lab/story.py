@@ -14,11 +14,11 @@ import time
 sys.dont_write_bytecode = True
 
 from fleet import LabError, number
+from hands import ByDrill, ByHand, StepFailed
 from judging import rates
 from lab_up import DEFAULT_FLEET, DEFAULT_RUN, Lab
 from loss import death, least_text, login_text, losses
 from observe import Seen
-from spill import find_incident
 from telling import Telling
 from users import Windows, by_phase, verdict
 from world import CLIENT_TIMEOUT_MS
@@ -28,13 +28,10 @@ QUIET_S = 10.0
 SKIPPED = 77  # meson's status for a test that cannot run here
 
 
-class StepFailed(Exception):
-    """A step was not observed from outside."""
-
-
 class Story:
-    def __init__(self, lab, telling):
+    def __init__(self, lab, telling, hand):
         self.lab, self.fleet, self.telling = lab, lab.fleet, telling
+        self.hand = hand(self)
         self.seen = Seen(lab)
         self.seen.on_change = lambda change: telling.change(change, self.seen.change_text(change))
         self.windows, self.deaths = Windows(), []
@@ -50,7 +47,7 @@ class Story:
 
     def expect(self, what, predicate, seconds):
         """Waits until it is seen from outside."""
-        if not self._wait(predicate, seconds):
+        if not self.wait(predicate, seconds):
             raise StepFailed(f"not seen within {seconds:g} s: {what}")
         self.telling.good(what)
 
@@ -59,14 +56,14 @@ class Story:
             raise StepFailed(f"does not hold: {what}")
         self.telling.good(what)
 
-    def _wait(self, predicate, seconds):
+    def wait(self, predicate, seconds):
         def step():
             self.telling.users(self.seen.seconds, self.fleet)
             return predicate()
         return self.seen.wait(step, seconds)
 
     def rest(self, seconds):
-        self._wait(lambda: False, seconds)
+        self.wait(lambda: False, seconds)
 
     def phase(self, name, text):
         now = time.monotonic()
@@ -143,78 +140,50 @@ class Story:
             self.idle[name] = (100 * (cpu - used[name]) / elapsed, resident)
 
     def fibre(self, link):
+        """Both ends step to another way at once; the way home leads through the log, after the hold-down."""
         a, b = (e["idc"] for e in link["ends"])
         home = {(a, b): self.seen.routes[(a, b)], (b, a): self.seen.routes[(b, a)]}
-        self.phase("fibre cut", f"The fibre {link['name']} is blackholed: its carrier signal stays, packets vanish")
-        before, _ = self.lab.faults.fault("blackhole", [link["name"]])
-        self.telling.say("broken: both directions of the fibre drop everything")
+        before = self.hand.cut(link)
         for key, device in home.items():
             self.expect(f"the kernel at {key[0]} sends to {key[1]} another way",
                         lambda key=key, device=device: self.seen.routes[key] not in ("", device), 5)
             moved = self.seen.first_change(before, "route", key, lambda d, device=device: d not in ("", device))
-            self.figure("blackhole -> route moved, each end", moved - before)
+            self.figure("fibre cut -> route moved, each end", moved - before)
         self.rest(3)
-        self.require("DNS was not touched, no feature either",
-                     not self.seen.changes_since(before, "dns") + self.seen.changes_since(before, "features"))
+        self.require("DNS was not touched, no feature either", not self.touched_since(before))
         self.explain(a)
-        begin = self.phase("fibre repaired",
-                           "The fibre is repaired: routes come back through the log, after the hold-down")
-        _, mended = self.lab.faults.repair("blackhole", [link["name"]])
+        mended = self.hand.mend(link)
         hold = self.fleet.policy_s("link_hold_down")
         for key, device in home.items():
             self.expect(f"the kernel at {key[0]} sends to {key[1]} by {device} again",
                         lambda key=key, device=device: self.seen.routes[key] == device, hold + 10)
             back = self.seen.first_change(mended, "route", key, lambda d, device=device: d == device) - mended
-            self.figure("fibre repaired -> route back, each end", back)
+            self.figure("fibre mended -> route back, each end", back)
             self.require(f"that was not before the hold-down of {hold:g} s ({back:.2f} s)", back >= hold - 0.2)
-        self.require("DNS was not touched", not self.seen.changes_since(begin, "dns"))
+        self.hand.end()
+        self.require("DNS was not touched, no feature either", not self.touched_since(before))
         self.explain(a)
 
-    def fibre_drill(self, link):
-        """The same as a live drill: Spillway cuts its own fibre, and gives it back."""
-        a, b = (e["idc"] for e in link["ends"])
-        home = {(a, b): self.seen.routes[(a, b)], (b, a): self.seen.routes[(b, a)]}
-        self.phase("fibre cut", f"A person drills: the fibre {link['name']} is cut on purpose, by the runbook fibre-cut")
-        before = time.monotonic()
-        running = self.lab.spillway.begin(a, "drill", "run", "fibre-cut", "--on", link["name"], "--mode", "live",
-                                          "--reason", "the quickstart's first drill", "--drills",
-                                          self.lab.spillway.own_drills())
-        away = lambda: all(self.seen.routes[key] not in ("", device) for key, device in home.items())
-        self._wait(lambda: away() or running.poll() is not None, 10)
-        if not away():
-            running.kill()
-            raise StepFailed("the drill did not move the routes of both ends:\n" + "".join(running.communicate()))
-        moved = time.monotonic()
-        self.phase("fibre mended", "The drill gives the fibre back: routes come home through the log, after the hold-down")
-        for key, device in home.items():
-            self.expect(f"the kernel at {key[0]} sends to {key[1]} by {device} again",
-                        lambda key=key, device=device: self.seen.routes[key] == device, 40)
-        hold = self.fleet.policy_s("link_hold_down")
-        back = min(self.seen.first_change(moved, "route", k, lambda d, device=d: d == device) for k, d in home.items())
-        self.require(f"that was not before the hold-down of {hold:g} s ({back - moved:.2f} s after the way was lost)",
-                     back - moved >= hold)
-        if not self._wait(lambda: running.poll() is not None, 30):
-            running.kill()
-        out, err = running.communicate()
-        self.telling.quote(f"spillway drill run fibre-cut --on {link['name']} --mode live", out + err)
-        self.require("the drill passes, and leaves the very plan from before", running.returncode == 0)
-        self.require("DNS was not touched, no feature either",
-                     not self.seen.changes_since(before, "dns") + self.seen.changes_since(before, "features"))
+    def touched_since(self, t):
+        return self.seen.changes_since(t, "dns") + self.seen.changes_since(t, "features")
+
+    def moved_since(self, t, victim, own):
+        """Answers and features that moved by a decision: not what the victim's own servers and files caught up on."""
+        return [c for c in self.seen.changes_since(t, "dns") if c["key"][0] not in own] + \
+               [c for c in self.seen.changes_since(t, "features") if c["key"] != victim]
 
     def idc_dies(self, victim):
         """Its addresses leave every answer; at the receivers the highest tiers go; the core and the stateful stay."""
         witness = next(i["name"] for i in self.fleet.idcs if i["name"] != victim and i.get("candidate"))
         stateful_before = self.answers(self.stateful, victim)
-        self.phase("IDC dead", f"The IDC {victim} dies: power loss; links, uplinks, bus and every process at once")
         answers = self.answers(self.fleet.services, victim)
-        before, _ = self.lab.faults.fault("idc-dead", [victim])
-        self.died_at = before
+        before = self.died_at = self.hand.lose(victim, witness)
         self.deaths.append(death(self.fleet, answers, victim, before))
         confirm = self.fleet.policy_s("confirmation")
         ttl = self.fleet.geo_ttl_s + max(self.fleet.seconds(s, "ttl") for s in self.web)
-        takeover = self.fleet.policy_s("lease") + self.fleet.policy_s("cold_start") if victim == self.leader else 0.0
+        takeover = self.hand.takeover_s(victim == self.leader)
         why = f"{victim} dies: confirmation {confirm:g} s + {ALLOWANCE_S:g} s + TTLs {ttl:g} s"
-        why += f" + lease and cold start of a new leader {takeover:g} s" if takeover else ""
+        why += f" + until another acts in its place {takeover:g} s" if takeover else ""
         self.windows.add(before, confirm + ALLOWANCE_S + ttl + takeover, why)
         gone = lambda answer: bool(answer) and victim not in self.seen.idcs_of(answer)
         for server in self.servers(victim):
@@ -223,7 +192,7 @@ class Story:
                         confirm + takeover + 10)
             # Only names that ever held the victim had to change; the server is right when its last one is.
             moved = [c["t"] for c in self.seen.changes_since(before, "dns") if c["key"][0] == server]
-            self.figure(f"IDC dead -> {server} right", (max(moved) if moved else before) - before)
+            self.figure(f"IDC lost -> {server} right", (max(moved) if moved else before) - before)
         self._demotions(before, victim)
         self.rest(3)
         self.require("no answer was ever empty", not [c for c in self.seen.changes_since(before, "dns")
@@ -277,13 +246,11 @@ class Story:
                      done.returncode == 0 and all(n in done.stdout for n in names))
 
     def idc_returns(self, victim, witness, baseline):
-        self.phase("IDC back", f"The IDC {victim} returns: nothing moves before a person's word")
-        _, returned = self.lab.faults.repair("idc-dead", [victim])
+        returned = self.hand.give_back(victim)
         back = (CLIENT_TIMEOUT_MS / 1000 + self.fleet.geo_ttl_s +
                 max((self.fleet.seconds(s, "ttl") for s in self.stateful), default=0.0))
         self.stateful_windows.add(self.died_at, returned + back - self.died_at,
                                   f"{victim} is dead, what is stateful stays there; back: one timeout and TTLs {back:g} s")
-        settle = self.fleet.policy_s("idc_hold_down") + 3
         # A server that was dead comes back with its old answers, and is brought to the plan.
         own = [s["name"] for s in self.fleet.dns_servers if s["idc"] == victim]
         for server in own:
@@ -291,22 +258,13 @@ class Story:
             self.expect(f"{server}, back with old answers, is brought to the plan",
                         lambda server=server: all(self.seen.dns[(server, n)] == self.seen.dns[(other, n)]
                                                   for n in self.names(self.web)), 10)
-        self.rest(max(0.0, returned + settle - time.monotonic()))
-        moved = [c for c in self.seen.changes_since(returned, "dns") if c["key"][0] not in own]
-        demoted = [c for c in self.seen.changes_since(returned, "features") if c["key"] != victim]
-        self.require(f"{settle:g} s after its return no answer and no feature has moved", not moved and not demoted)
-        incident = self._incident(witness, victim)
-        approved = self.phase("restore", f"A person approves incident {incident}: slots come back in steps, then "
-                                         "features in reverse order")
-        done = self.lab.spillway.cli(witness, "approve", str(incident), "--reason", "power is back, checked on site")
-        if done.returncode != 0:
-            raise StepFailed(f"spillway approve {incident}: {done.stderr.strip()}")
-        self.telling.quote("spillway approve", done.stdout)
+        approved = self.hand.welcome(victim, witness, returned, own)
         self.expect("every answer is as it was at the beginning",
                     lambda: all(sorted(self.seen.idcs_of(self.seen.dns[key]).items()) ==
                                 sorted(self.seen.idcs_of(answer).items()) for key, answer in baseline.items()), 40)
         self.expect("every feature is back", lambda: not any(self.seen.features.values()), 30)
         self._steps(approved, victim)
+        self.hand.end()
         self.explain(witness)
         done = self.lab.spillway.cli(witness, "history")
         self.telling.quote("spillway history", done.stdout)
@@ -329,12 +287,6 @@ class Story:
             if back != sorted(back):
                 raise StepFailed(f"{idc}: features came back in the order of tiers {back}")
         self.telling.good("features came back in the reverse order, lowest tier first")
-
-    def _incident(self, witness, victim):
-        found = find_incident(self.lab.spillway.status(witness), victim)
-        if found is None:
-            raise StepFailed(f"spillway status --json shows no open incident on {victim}")
-        return found
 
     def judge(self):
         """The users' verdict, from the quiet to now."""
@@ -372,12 +324,11 @@ def choose_victim(fleet, leader):
 
 
 def play(lab, telling, victim, by_hand):
-    story = Story(lab, telling)
+    story = Story(lab, telling, ByHand if by_hand else ByDrill)
     try:
         story.begin()
         story.quiet(settle=story.fleet.policy_s("report_interval") * 2)
-        cut = story.fibre if by_hand else story.fibre_drill
-        cut(story.fleet.spans()[0])
+        story.fibre(story.fleet.spans()[0])
         baseline = story.answers(story.fleet.services)
         story.leader = lab.spillway.leader() or story.leader
         victim = story.leader if victim == "leader" else victim or choose_victim(story.fleet, story.leader)
@@ -387,6 +338,7 @@ def play(lab, telling, victim, by_hand):
         telling.end(True, "every step was seen from outside")
         return True
     except StepFailed as failure:
+        story.hand.drop()
         telling.end(False, str(failure))
         return False
     finally:
@@ -406,7 +358,7 @@ def main():
     p.add_argument("--test", action="store_true", help="as a test: status 77 (skipped) without root")
     p.add_argument("--victim", metavar="IDC",
                    help="which IDC dies: a name, or `leader` (default: one that does not lead)")
-    p.add_argument("--by-hand", action="store_true", help="the lab breaks the fibre; else a live drill does")
+    p.add_argument("--by-hand", action="store_true", help="the lab cuts the fibre and takes the power of the IDC, and a person approves; else live drills do")
     args = p.parse_args()
     if os.geteuid() != 0 and args.test:
         print("skipped: network namespaces need root")

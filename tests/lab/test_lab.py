@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from carrier_faults import flap_script, number_between
 from faults import VERBS, Faults
 from fleet import Fleet, LabError, host
+from hands import timers_age
 from judging import rates
 from loss import death, losses
 from net import Network
@@ -52,6 +53,25 @@ FLEET = {
     "views": [{"name": "v", "carrier": "c"}], "services": [], "references": [], "policy": {"confirmation_us": 2000000},
     "entrances": [{"name": "e", "service": "web", "idc": "a", "carriers": ["c"], "addresses": ["198.51.100.1"]}],
 }
+
+
+class Strikes(unittest.TestCase):
+    SHOWN = """table inet spillway-drill {
+\tset struck {
+\t\ttype ifname
+\t\tflags timeout
+\t\telements = { "to-beijing" timeout 2m expires 1m58s752ms, "telecom" timeout 2m expires 1m59s }
+\t}
+}
+"""
+
+    def test_the_eldest_timer_tells_when_the_stroke_was(self):
+        self.assertAlmostEqual(timers_age(self.SHOWN), 1.248)
+        self.assertAlmostEqual(timers_age('elements = { "a" timeout 30s expires 29s8ms }'), 0.992)
+
+    def test_a_table_without_elements_and_no_table_strike_nothing(self):
+        self.assertIsNone(timers_age(self.SHOWN.replace(" expires", "")))
+        self.assertIsNone(timers_age(""))
 
 
 class Verdict(unittest.TestCase):
@@ -247,6 +267,13 @@ class Topology(unittest.TestCase):
         seen.fleet = self.fleet
         change = {"kind": "dns", "key": ("s", "v.web.gslb.example."), "old": ("198.51.100.1",), "new": None}
         self.assertEqual(seen.change_text(change), "s: v.web: a 1 -> does not answer")
+
+    def test_a_server_dark_for_a_moment_has_moved_nobody(self):
+        seen = Seen.__new__(Seen)
+        seen.dns, seen.answered, seen.changes, seen.on_change = {}, {}, [], lambda change: None
+        for t, answer in enumerate((["198.51.100.1"], None, ["198.51.100.1"], None, ["198.51.100.65"], [])):
+            seen._change({"t": t * 1e6, "kind": "dns", "server": "s", "name": "n", "answer": answer})
+        self.assertEqual([c["new"] for c in seen.moves_since(0)], [("198.51.100.65",), ()])
 
 
 class Ending(unittest.TestCase):

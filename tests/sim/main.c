@@ -190,6 +190,12 @@ static bool choose(const char *name)
     return false;
 }
 
+/* Nobody drills under a seed; a scenario finds it (scenario-bugs). */
+static bool is_for_scenarios(enum bug bug)
+{
+    return bug == BUG_DRILL_GOES_ON;
+}
+
 /* Some seed fails with the bug, and passes without it. */
 static bool find(const struct fleet *f, const struct kept *kept, const struct options *o,
                  enum bug bug)
@@ -201,8 +207,9 @@ static bool find(const struct fleet *f, const struct kept *kept, const struct op
         int failed = run_one(f, seed, o->trace, i == 0, &r);
         bug_chosen = BUG_NONE;
         if (failed != 0 && sim_run(f, seed, false, &without) == 0) {
-            printf("ok %u - %s: found with seed %llu, the %llu. one\n# %s\n", (unsigned)bug,
-                   BUG_WHATS[bug], (unsigned long long)seed, (unsigned long long)i + 1, r.failure);
+            printf("ok %u - %s, %s: found with seed %llu, the %llu. one\n# %s\n", (unsigned)bug,
+                   BUG_NAMES[bug], BUG_WHATS[bug], (unsigned long long)seed,
+                   (unsigned long long)i + 1, r.failure);
             return true;
         }
         if (failed != 0) {
@@ -210,7 +217,7 @@ static bool find(const struct fleet *f, const struct kept *kept, const struct op
             break;
         }
     }
-    printf("not ok %u - %s: not found\n", (unsigned)bug, BUG_WHATS[bug]);
+    printf("not ok %u - %s, %s: not found\n", (unsigned)bug, BUG_NAMES[bug], BUG_WHATS[bug]);
     return false;
 }
 
@@ -219,7 +226,12 @@ static int find_all(const struct fleet *f, const struct kept *kept, const struct
     int failed = 0;
     printf("1..%u\n", (unsigned)BUG_COUNT - 1);
     for (unsigned bug = BUG_NONE + 1; bug < BUG_COUNT; bug++) {
-        failed |= find(f, kept, o, (enum bug)bug) ? 0 : 1;
+        if (is_for_scenarios((enum bug)bug)) {
+            printf("ok %u - %s, %s # SKIP no seed drills, a scenario finds it\n", bug,
+                   BUG_NAMES[bug], BUG_WHATS[bug]);
+        } else {
+            failed |= find(f, kept, o, (enum bug)bug) ? 0 : 1;
+        }
         (void)fflush(stdout);
     }
     return failed;

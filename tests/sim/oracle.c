@@ -142,7 +142,12 @@ void oracle_writes(struct sim *s, uint16_t node, const struct record *r)
         for (uint8_t k = 0; k < ch->answer.from.count && k < ch->answer.to.count; k++) {
             uint16_t from = ch->answer.from.slots[k].entrance, to = ch->answer.to.slots[k].entrance;
             if (moves(ch, from, to)) {
-                check_move(s, node, d->purpose, s->fleet->views[ch->b].carrier, from, to);
+                uint16_t carrier = s->fleet->views[ch->b].carrier;
+                check_move(s, node, d->purpose, carrier, from, to);
+                if (d->purpose == DECIDE_RESCUE && !oracle_says_why(s, d, from, carrier)) {
+                    sim_fail(s, "law 8: node %u does not say why it takes from %s", node,
+                             s->fleet->entrances[from].name);
+                }
             }
         }
     }

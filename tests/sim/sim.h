@@ -423,6 +423,10 @@ void spikes_tick(struct sim *s);
 const char *oracle_orders(const struct sim *s, const struct decide *d);
 bool oracle_emptied(const struct sim *s, uint16_t idc);
 
+/* oracle_explain.c: the decision says why it takes from the entrance over the carrier. */
+bool oracle_says_why(const struct sim *s, const struct decide *d, uint16_t entrance,
+                     uint16_t carrier);
+
 /* oracle_plan.c */
 struct generation *oracle_generation(struct sim *s, uint64_t g);
 void oracle_generated(struct sim *s, struct generation *g);
