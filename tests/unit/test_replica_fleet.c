@@ -388,6 +388,12 @@ START_TEST(a_decision_under_way_is_given_up_and_made_anew)
     stale.decide.guard_count = stale.decide.incident_count = stale.decide.demand_count = 0;
     struct fleet *next = fleet_remade(w->fleet, &(struct remake){.reverse = true});
     give(next);
+    for (int i = 0; i < 8; i++) { /* nobody sends again what speaks of the old fleet */
+        at_end();
+        wait_for(LEASE / 4);
+        const struct record *again = appended(RECORD_DECIDE);
+        ck_assert(again == NULL || again->decide.generation == generation + 1);
+    }
     read_record(&stale);
     ck_assert_int_eq(replica_last_void(replica), FOLD_OVERTAKEN);
     at_end();
