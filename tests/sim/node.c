@@ -235,7 +235,7 @@ static void tell_edges(struct sim *s, uint16_t i)
 void node_start(struct sim *s, uint16_t i)
 {
     struct node *n = &s->nodes[i];
-    size_t size = replica_size(s->fleet);
+    size_t size = 3 * replica_size(s->fleet); /* for the fleet that follows, beside this one */
     struct control restored;
     struct replica_config config = {.replica = s->fleet->idcs[i].partition,
                                     .incarnation = rng_next(&s->rng) | 1,
@@ -262,6 +262,7 @@ void node_start(struct sim *s, uint16_t i)
         sim_fail(s, "node %u: replica_new says %d", i, status);
         return;
     }
+    n->fleet = replica_control(n->replica)->fleet_digest;
     n->up = true;
     n->lives++;
     n->read = n->disk.applied + 1;
@@ -290,6 +291,21 @@ void node_crash(struct sim *s, uint16_t i)
     n->back_at_us = s->now_us + 100 * US_PER_MS + (int64_t)rng_below(&s->rng, 4 * US_PER_SEC);
 }
 
+/* The daemon has read a new fleet: what was under way for the old one is given up, the report
+ * partitions are read anew. */
+static void equip(struct sim *s, uint16_t i)
+{
+    struct node *n = &s->nodes[i];
+    static const struct digest none;
+    if (digest_compare(&n->fleet, &none) != 0) {
+        memset(n->dns, 0, sizeof n->dns);
+        n->routes.busy = n->features.busy = false;
+        memset(n->ended, 0, sizeof n->ended);
+        sim_trace(s, "node %u has a new fleet", i);
+    }
+    n->fleet = replica_control(n->replica)->fleet_digest;
+}
+
 static void read_log(struct sim *s, uint16_t i)
 {
     struct node *n = &s->nodes[i];
@@ -310,7 +326,9 @@ static void read_log(struct sim *s, uint16_t i)
         struct event e = {.kind = EVENT_LOG_END, .log_end = s->log_end};
         step(s, i, &e);
     }
-    if (!knew && replica_control(n->replica)->fleet != NULL) {
+    const struct control *c = replica_control(n->replica);
+    if (c->fleet != NULL && (!knew || digest_compare(&n->fleet, &c->fleet_digest) != 0)) {
+        equip(s, i);
         tell_edges(s, i);
     }
 }

@@ -99,10 +99,12 @@ struct sim *sim_new(const struct fleet *f, uint64_t seed, bool trace)
     s->seed = seed;
     s->rng = rng_init(seed);
     s->extra = rng_init(~seed);
+    s->first = f;
     s->own = *f;
     s->fleet = &s->own;
     s->trace = trace;
-    size_t room = control_arena_size(f) + plan_arena_size(f) + 4096;
+    size_t each = control_arena_size(f) + plan_arena_size(f) + fleet_carry_arena_size(f) + 4096;
+    size_t room = each * (1 + SIM_MAX_FLEETS);
     s->reference_memory = sim_alloc(1, room);
     arena_init(&s->reference_arena, s->reference_memory, room);
     s->decode_size = record_arena_size(record_size_bound(f));

@@ -54,6 +54,7 @@ void world_start(struct sim *s)
     }
     orders_start(s);
     spikes_start(s);
+    fleets_start(s);
     for (uint16_t o = 0; o < s->fleet->idc_count; o++) {
         struct probe *p = &s->probes[o];
         int n = targets_for_idc(s->fleet, o, p->targets, SIM_MAX_TARGETS);
@@ -100,6 +101,18 @@ static enum health look(const struct sim *s, uint16_t o, const struct target *t)
     return HEALTH_UNKNOWN;
 }
 
+/* The daemon beside it says which fleet is in force; while that is down, the last one it said. */
+static struct digest fleet_of(struct sim *s, uint16_t o)
+{
+    struct probe *p = &s->probes[o];
+    const struct control *c = node_is_running(s, o) ? replica_control(s->nodes[o].replica) : NULL;
+    if (c != NULL && c->fleet != NULL) {
+        p->fleet = c->fleet_digest;
+        p->told = true;
+    }
+    return p->told ? p->fleet : s->reference.fleet_digest;
+}
+
 static void send_report(struct sim *s, uint16_t o)
 {
     struct probe *p = &s->probes[o];
@@ -119,7 +132,7 @@ static void send_report(struct sim *s, uint16_t o)
                        .incarnation = p->incarnation,
                        .sequence = ++p->sequence,
                        .sent_us = s->now_us + (int64_t)(o + 50) * 777 * US_PER_SEC + p->skew_us,
-                       .fleet = s->reference.fleet_digest,
+                       .fleet = fleet_of(s, o),
                        .count = p->count,
                        .observations = seen};
     if (s->script.on) {
@@ -393,4 +406,5 @@ void world_tick(struct sim *s)
     }
     orders_tick(s);
     spikes_tick(s);
+    fleets_tick(s);
 }
