@@ -259,6 +259,9 @@ static void read_action(struct reader *r, struct line *l, char **words, uint32_t
         p = phrase_find(WORD_PHRASES, r->c->own, words, count, &l->does_args, &problem);
     }
     if (p == NULL) {
+        p = phrase_find(FLEET_PHRASES, r->c->own, words, count, &l->does_args, &problem);
+    }
+    if (p == NULL) {
         complain(r, problem == NULL ? "nothing of this kind can be done" : "unknown name", problem);
     }
     l->does = p;
