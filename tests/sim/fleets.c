@@ -205,6 +205,57 @@ static void expect_home(struct sim *s)
     free(a.base);
 }
 
+#define BEGIN_ALIKE(a, b, things, count)                                                           \
+    begin_alike((a)->things, (a)->count, (b)->things, (b)->count, sizeof *(a)->things)
+
+/* The shorter list is how the longer one begins, by names. */
+static bool begin_alike(const void *a, uint16_t na, const void *b, uint16_t nb, size_t stride)
+{
+    bool alike = true;
+    for (uint16_t i = 0; i < na && i < nb; i++) {
+        alike = alike && strcmp((const char *)a + stride * i, (const char *)b + stride * i) == 0;
+    }
+    return alike;
+}
+
+static bool is_prefix(struct sim *s, const struct fleet *was)
+{
+    const struct fleet *is = s->fleet;
+    bool alike =
+        BEGIN_ALIKE(was, is, idcs, idc_count) && BEGIN_ALIKE(was, is, links, link_count) &&
+        BEGIN_ALIKE(was, is, views, view_count) && BEGIN_ALIKE(was, is, services, service_count) &&
+        BEGIN_ALIKE(was, is, entrances, entrance_count) &&
+        was->carrier_count == is->carrier_count && was->dns_server_count == is->dns_server_count;
+    if (!alike) {
+        sim_fail(s, "the simulator does not know a thing of the new fleet again by its index");
+    }
+    return alike;
+}
+
+/* Answers of the virtual servers and the oracle's accounts of them, in the new order. */
+static void lay_out(struct sim *s, const struct fleet *was)
+{
+    const struct fleet *is = s->fleet;
+    static struct answer old[SIM_MAX_ANSWERS];
+    s->fleets.generation = s->reference.plan.fence.generation;
+    memset(s->fleets.is_new, 0, sizeof s->fleets.is_new);
+    for (uint16_t k = 0; k < is->dns_server_count; k++) {
+        memcpy(old, s->servers[k].answers, sizeof old);
+        for (size_t i = 0; i < (size_t)is->service_count * is->view_count; i++) {
+            size_t service = i / is->view_count, view = i % is->view_count;
+            bool known = service < was->service_count && view < was->view_count;
+            s->fleets.is_new[i] = !known;
+            s->servers[k].answers[i] =
+                known ? old[service * was->view_count + view] : (struct answer){0};
+        }
+    }
+    if (was->view_count != is->view_count || was->service_count != is->service_count) {
+        memset(s->shares, 0, sizeof s->shares);
+        memset(s->limits, 0, sizeof s->limits);
+        memset(s->script.turns, 0, sizeof s->script.turns);
+    }
+}
+
 void fleets_followed(struct sim *s, const struct control *was)
 {
     s->fleets.followed++;
@@ -223,4 +274,8 @@ void fleets_followed(struct sim *s, const struct control *was)
     }
     s->own = *s->reference.fleet;
     expect_home(s);
+    if (is_prefix(s, was->fleet)) {
+        lay_out(s, was->fleet);
+        world_refleet(s, was->fleet);
+    }
 }

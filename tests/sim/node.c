@@ -50,6 +50,8 @@ static void keep_effect(struct sim *s, struct node *n, const struct effect *e)
         if (j->change_count > 0) {
             memcpy(j->changes, e->dns.changes, j->change_count * sizeof j->changes[0]);
         }
+        j->services = c->plan.service_count;
+        j->views = c->plan.view_count;
         memcpy(j->answers, c->plan.answers,
                (size_t)c->plan.service_count * c->plan.view_count * sizeof j->answers[0]);
     } else if (e->kind == EFFECT_ROUTES) {
@@ -235,7 +237,7 @@ static void tell_edges(struct sim *s, uint16_t i)
 void node_start(struct sim *s, uint16_t i)
 {
     struct node *n = &s->nodes[i];
-    size_t size = 3 * replica_size(s->fleet); /* for the fleet that follows, beside this one */
+    size_t size = 3 * replica_size(s->first); /* for the fleet that follows, beside this one */
     struct control restored;
     struct replica_config config = {.replica = s->fleet->idcs[i].partition,
                                     .incarnation = rng_next(&s->rng) | 1,
@@ -243,9 +245,10 @@ void node_start(struct sim *s, uint16_t i)
                                     .candidate = true,
                                     .version = FOLD_RULES_NEWEST};
     n->memory = n->memory == NULL ? aligned_alloc(16, (size + 15) / 16 * 16) : n->memory;
-    void *room = sim_alloc(1, control_arena_size(s->fleet));
+    size_t most = control_arena_size(s->fleet) + control_arena_size(s->first);
+    void *room = sim_alloc(1, most);
     struct arena a;
-    arena_init(&a, room, control_arena_size(s->fleet));
+    arena_init(&a, room, most);
     control_init(&restored);
     if (n->disk.control != NULL) {
         struct codec r = codec_reader(n->disk.control, n->disk.size, &a);
@@ -377,7 +380,7 @@ static void read_partitions(struct sim *s, uint16_t i)
 void node_tick(struct sim *s, uint16_t i)
 {
     struct node *n = &s->nodes[i];
-    if (!n->up && n->back_at_us <= s->now_us && !s->idc_dead[i]) {
+    if (!n->up && n->back_at_us <= s->now_us && !s->idc_dead[i] && i < s->fleet->idc_count) {
         node_start(s, i);
     }
     if (n->bus_away && n->bus_back_us <= s->now_us) {
@@ -411,6 +414,9 @@ static void step_and_flush(struct sim *s, uint16_t i, struct event *e)
 void node_report(struct sim *s, uint16_t i, uint16_t from, const struct report *r, int64_t offset)
 {
     struct event e = {.kind = EVENT_REPORT};
+    if (from >= s->fleet->idc_count) {
+        return; /* it was taken out */
+    }
     e.report.report = r;
     e.report.partition = s->fleet->idcs[from].partition;
     e.report.offset = offset;

@@ -77,7 +77,7 @@ int scenario_run(struct scenario *c, bool trace, struct digest *ret_digest, char
 
 /* The tables; each ends with an empty phrase. */
 extern const struct phrase SETUP_PHRASES[], FAULT_PHRASES[], WORD_PHRASES[], FLEET_PHRASES[],
-    CONDITION_PHRASES[];
+    BEGIN_PHRASES[], CONDITION_PHRASES[];
 
 /* A person begins to speak: fills who and which word it is; the node that listens. The answer, when
  * there is none to wait for. */

@@ -54,6 +54,7 @@ static void print_phrases(void)
         const char *title;
         const struct phrase *table;
     } tables[] = {{"with:", SETUP_PHRASES},
+                  {"with: (of the fleet)", BEGIN_PHRASES},
                   {"at TIME: or when CONDITION: (faults and repairs)", FAULT_PHRASES},
                   {"at TIME: or when CONDITION: (a person's word)", WORD_PHRASES},
                   {"at TIME: or when CONDITION: (a new fleet)", FLEET_PHRASES},

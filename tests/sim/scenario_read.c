@@ -304,6 +304,9 @@ static void read_setup(struct reader *r, struct line *l, char **words, uint32_t 
     struct args a = {0};
     l->kind = LINE_WITH;
     l->does = phrase_find(SETUP_PHRASES, r->c->own, words, count, &a, &problem);
+    if (l->does == NULL) {
+        l->does = phrase_find(BEGIN_PHRASES, r->c->own, words, count, &a, &problem);
+    }
     l->does_args = a;
     if (l->does == NULL) {
         complain(r, problem == NULL ? "nothing of this kind can be set" : "unknown name", problem);

@@ -118,6 +118,7 @@ struct job {
     struct fence fence, read, predecessor;
     uint32_t change_count;
     struct change changes[SIM_MAX_ANSWERS];
+    uint16_t services, views;               /* of the plan */
     struct answer answers[SIM_MAX_ANSWERS]; /* of the whole plan */
     struct virtual_routes routes;
 };
@@ -277,6 +278,9 @@ struct fleets {
     struct rng rng;
     int64_t next_us;
     uint32_t given, followed;
+    uint64_t generation;          /* that brought the newest one */
+    bool is_new[SIM_MAX_ANSWERS]; /* [answer] that came with it */
+    struct fleet *begins;         /* what a scenario begins with, when it is not all; owned */
 };
 
 struct sim {
@@ -367,6 +371,8 @@ void world_start(struct sim *s);
 void world_tick(struct sim *s);
 void world_heal(struct sim *s);
 void world_restart_probe(struct sim *s, uint16_t o);
+/* The fleet is another one now: probes look at what it has. */
+void world_refleet(struct sim *s, const struct fleet *was);
 
 /* script.c: the same for a scenario: reach, load, flapping links, forged reports, drills. */
 void script_start(struct sim *s);
@@ -429,8 +435,9 @@ void oracle_effect(struct sim *s, uint16_t node, const struct effect *e);
 void oracle_tick(struct sim *s);
 void oracle_end(struct sim *s);
 
-/* fleets.c: give asks the node, with what o says of the person; followed is called when the
- * reference has a new fleet, with the state before. */
+/* fleets.c: fleets follow each other in the simulator with the same things at the same indices:
+ * what comes is at the end of its list, and so is what goes. give asks the node, with what o says
+ * of the person; followed is called when the reference has a new fleet, with the state before. */
 struct fleet *fleets_copy(const struct fleet *f);
 bool fleets_has_room(const struct sim *s);
 bool fleets_give(struct sim *s, uint16_t node, const struct fleet *next, struct operator_record *o);

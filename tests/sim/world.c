@@ -175,6 +175,44 @@ static void probe_tick(struct sim *s, uint16_t o)
     }
 }
 
+static const struct target *same_target(const struct target *t, const struct target *old,
+                                        uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (t->kind == old[i].kind && t->a == old[i].a && t->b == old[i].b &&
+            t->carrier == old[i].carrier) {
+            return &old[i];
+        }
+    }
+    return NULL;
+}
+
+void world_refleet(struct sim *s, const struct fleet *was)
+{
+    for (uint16_t o = 0; o < s->fleet->idc_count; o++) {
+        struct probe *p = &s->probes[o];
+        static struct probe old;
+        old = *p;
+        int n = targets_for_idc(s->fleet, o, p->targets, SIM_MAX_TARGETS);
+        if (n < 0) {
+            sim_fail(s, "the fleet has too many targets for the simulator");
+            return;
+        }
+        p->count = (uint32_t)n;
+        p->incarnation += o >= was->idc_count ? 1 : 0;
+        for (uint32_t t = 0; t < p->count; t++) {
+            const struct target *at = same_target(&p->targets[t], old.targets, old.count);
+            size_t i = at == NULL ? 0 : (size_t)(at - old.targets);
+            p->seen[t] = at == NULL ? HEALTH_UP : old.seen[i];
+            p->said[t] = at == NULL ? HEALTH_UP : old.said[i];
+            p->since_us[t] = at == NULL ? s->now_us : old.since_us[i];
+        }
+    }
+    for (uint16_t v = was->view_count; v < s->fleet->view_count; v++) {
+        s->script.demand_ppm[v] = 1000000;
+    }
+}
+
 /* A new life: it knows nothing of the time before. */
 void world_restart_probe(struct sim *s, uint16_t o)
 {

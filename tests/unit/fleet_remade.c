@@ -1,12 +1,19 @@
 /* fleet_remade.c: lists in another order, and all indices with them. */
 #include "fleet_remade.h"
 
-#include "core_world.h"
-
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { MOST = 512 }; /* of one list, for tests */
+
+static void require(bool holds, const char *what)
+{
+    if (!holds) {
+        (void)fprintf(stderr, "a fleet made anew needs %s\n", what);
+        abort();
+    }
+}
 
 /* Of one list: what is at each new place, and where each old one went. */
 struct places {
@@ -40,7 +47,7 @@ uint16_t fleet_count(const struct fleet *f, enum part part)
 static void *room(struct work *w, size_t count, size_t size)
 {
     void *p = arena_alloc(&w->a, count, size);
-    world_require(p != NULL, "memory for a fleet");
+    require(p != NULL, "memory for a fleet");
     return p;
 }
 
@@ -99,7 +106,7 @@ static void place(struct work *w, enum part part, const struct remake *how)
 {
     struct places *p = &w->of[part];
     uint16_t n = fleet_count(w->f, part);
-    world_require(n <= MOST, "a small fleet");
+    require(n <= MOST, "a small fleet");
     for (uint16_t i = 0; i < n; i++) {
         uint16_t old = how->reverse ? (uint16_t)(n - 1 - i) : i;
         bool out = how->takes && how->part == part && how->index == old;
@@ -245,7 +252,7 @@ struct fleet *fleet_remade(const struct fleet *f, const struct remake *how)
     struct work *w = calloc(1, sizeof *w);
     size_t size = 2 * fleet_encoded_size(f) + (size_t)1024 * 1024;
     void *memory = aligned_alloc(16, (size + 15) & ~(size_t)15);
-    world_require(w != NULL && memory != NULL, "memory for a fleet");
+    require(w != NULL && memory != NULL, "memory for a fleet");
     w->f = f;
     arena_init(&w->a, memory, size);
     struct fleet *g = room(w, 1, sizeof *g);
@@ -265,11 +272,11 @@ struct bytes fleet_bytes(const struct fleet *f)
 {
     size_t size = fleet_encoded_size(f);
     uint8_t *at = malloc(size);
-    world_require(at != NULL, "memory for a fleet");
+    require(at != NULL, "memory for a fleet");
     struct codec c = codec_writer(at, size);
     struct fleet copy = *f;
     fleet_codec(&c, &copy);
-    world_require(codec_finish(&c) == OK, "a fleet that can be encoded");
+    require(codec_finish(&c) == OK, "a fleet that can be encoded");
     return (struct bytes){at, size};
 }
 
@@ -279,7 +286,7 @@ struct bytes plan_bytes(const struct plan *p)
     struct codec m = codec_measure();
     plan_codec(&m, &copy);
     uint8_t *at = malloc(m.pos);
-    world_require(at != NULL, "memory for a plan");
+    require(at != NULL, "memory for a plan");
     struct codec c = codec_writer(at, m.pos);
     plan_codec(&c, &copy);
     return (struct bytes){at, m.pos};
