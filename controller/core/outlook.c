@@ -320,9 +320,7 @@ void outlook_fill(struct outlook *o, const struct casebook *cases)
         }
     }
     orders_look(o);
-    /* A new fleet keeps the ways of before; what it has of its own comes with the first decision.
-     */
-    o->routes_open = o->c->fleet_offset > 0 && o->c->plan_offset == o->c->fleet_offset;
+    o->routes_open = orders_new_fleet(o->c); /* it kept the ways of before */
     for (uint16_t l = 0; l < o->f->link_count; l++) {
         fill_link(o, cases, l);
     }

@@ -585,6 +585,10 @@ int fold_fleet(struct control *c, struct arena *arena, const struct operator_rec
         *ret_void = why;
         return OK;
     }
+    if (!order_new_fleet(&next, o, offset)) {
+        *ret_void = FOLD_REQUEST_FULL;
+        return OK;
+    }
     next.fleet_offset = offset;
     next.plan.fence = c->plan.fence;
     next.plan.fence.generation++;

@@ -81,7 +81,7 @@ static int64_t find_purpose(const struct fleet *f, const char *word)
 }
 static int64_t find_order(const struct fleet *f, const char *word)
 {
-    FIND_NAME(order_kind_name, ORDER_DRAIN, ORDER_UNDO);
+    FIND_NAME(order_kind_name, ORDER_DRAIN, ORDER_FLEET);
 }
 static int64_t find_drill_state(const struct fleet *f, const char *word)
 {

@@ -146,6 +146,31 @@ START_TEST(a_fleet_waits_for_rest)
 }
 END_TEST
 
+START_TEST(there_is_room_for_its_own_way_home)
+{
+    struct fleet *next = fleet_remade(w->fleet, THIS);
+    ck_assert_int_eq(prepare(next), OK);
+    struct order full = {.kind = ORDER_PIN, .subject = {SUBJECT_IDC, 0, 0}};
+    for (uint32_t i = 0; i < ORDER_MAX; i++) {
+        w->control.orders[i] = full;
+        w->control.orders[i].id = w->control.next_order++;
+    }
+    w->control.order_count = ORDER_MAX;
+    ck_assert_int_eq(judged(next), FOLD_REQUEST_FULL);
+    w->control.orders[5].ended = true; /* what comes home comes with the new fleet's way */
+    ck_assert_int_eq(judged(next), FOLD_ACCEPTED);
+    w->control.order_count = 0;
+    for (int i = 0; i < 3; i++) { /* the newest fleet's is enough */
+        settle();
+        ck_assert_int_eq(prepare(next), OK);
+        ck_assert_int_eq(world_command(w, &command), FOLD_ACCEPTED);
+        ck_assert_uint_eq(w->control.order_count, 1);
+        ck_assert_ptr_null(control_broken(&w->control));
+    }
+    free(next);
+}
+END_TEST
+
 START_TEST(what_was_made_for_another_state_is_overtaken)
 {
     struct fleet *next = fleet_remade(w->fleet, THIS);
@@ -381,6 +406,7 @@ int main(void)
     tcase_add_test(t, an_idc_that_is_new_has_a_partition_of_its_own);
     tcase_add_test(t, what_an_answer_needs_stays);
     tcase_add_test(t, a_fleet_waits_for_rest);
+    tcase_add_test(t, there_is_room_for_its_own_way_home);
     tcase_add_test(t, what_was_made_for_another_state_is_overtaken);
     tcase_add_test(t, who_has_not_read_the_new_fleet_speaks_of_no_place_in_it);
     tcase_add_test(t, decisions_of_before_are_not_undone);
