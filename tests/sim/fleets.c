@@ -1,6 +1,8 @@
 /* fleets.c: people give the fleet anew in the middle of a run, and what must not come of it. */
 #include "sim.h"
 
+#include "../unit/fleet_remade.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,6 +106,21 @@ static void change(struct sim *s, struct fleet *next)
     }
 }
 
+/* Its last view may go and come. */
+static struct fleet *draw(struct sim *s)
+{
+    uint16_t last = (uint16_t)(s->first->view_count - 1);
+    bool all = s->fleet->view_count == s->first->view_count;
+    if (rng_chance(&s->fleets.rng, 300000)) {
+        all = !all;
+    }
+    struct remake how = {.takes = !all, .part = PART_VIEW, .index = last};
+    struct fleet *next = fleet_remade(s->first, &how);
+    next->policy = s->fleet->policy;
+    change(s, next);
+    return next;
+}
+
 void fleets_tick(struct sim *s)
 {
     if (!s->swarm.fleets || s->now_us < s->fleets.next_us) {
@@ -115,8 +132,7 @@ void fleets_tick(struct sim *s)
     struct operator_record o = {.identity = "eve", .reason = "a new fleet"};
     uint64_t id = rng_next(r);
     memcpy(o.request.bytes, &id, sizeof id);
-    struct fleet *next = fleets_copy(s->fleet);
-    change(s, next);
+    struct fleet *next = draw(s);
     if (!s->healed && node_is_running(s, node)) {
         sim_trace(s, "eve gives a new fleet to node %u", node);
         (void)fleets_give(s, node, next, &o);
@@ -236,17 +252,19 @@ static bool is_prefix(struct sim *s, const struct fleet *was)
 static void lay_out(struct sim *s, const struct fleet *was)
 {
     const struct fleet *is = s->fleet;
-    static struct answer old[SIM_MAX_ANSWERS];
-    s->fleets.generation = s->reference.plan.fence.generation;
-    memset(s->fleets.is_new, 0, sizeof s->fleets.is_new);
+    static struct answer old[SIM_MAX_SERVERS][SIM_MAX_ANSWERS];
+    uint64_t brought[SIM_MAX_ANSWERS];
+    memcpy(brought, s->fleets.brought, sizeof brought);
     for (uint16_t k = 0; k < is->dns_server_count; k++) {
-        memcpy(old, s->servers[k].answers, sizeof old);
-        for (size_t i = 0; i < (size_t)is->service_count * is->view_count; i++) {
-            size_t service = i / is->view_count, view = i % is->view_count;
-            bool known = service < was->service_count && view < was->view_count;
-            s->fleets.is_new[i] = !known;
-            s->servers[k].answers[i] =
-                known ? old[service * was->view_count + view] : (struct answer){0};
+        memcpy(old[k], s->servers[k].answers, sizeof old[k]);
+    }
+    for (size_t i = 0; i < (size_t)is->service_count * is->view_count; i++) {
+        size_t service = i / is->view_count, view = i % is->view_count;
+        size_t from = service * was->view_count + view;
+        bool known = service < was->service_count && view < was->view_count;
+        s->fleets.brought[i] = known ? brought[from] : s->reference.plan.fence.generation;
+        for (uint16_t k = 0; k < is->dns_server_count; k++) {
+            s->servers[k].answers[i] = known ? old[k][from] : (struct answer){0};
         }
     }
     if (was->view_count != is->view_count || was->service_count != is->service_count) {

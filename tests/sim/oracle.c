@@ -406,8 +406,8 @@ static void check_server(struct sim *s, uint16_t i)
     struct virtual_server *v = &s->servers[i];
     check_fence(s, "DNS server", i, &v->fence, &v->before);
     for (size_t k = 0; k < (size_t)s->fleet->service_count * s->fleet->view_count; k++) {
-        bool comes =
-            s->fleets.is_new[k] && (v->fence.generation < s->fleets.generation || !v->done);
+        uint64_t brought = s->fleets.brought[k];
+        bool comes = brought > 0 && (v->fence.generation < brought || !v->done);
         if (used_slots(&v->answers[k]) == 0 && used_slots(&s->initial.answers[k]) > 0 && !comes) {
             sim_fail(s, "law 5: DNS server %u has an empty answer", i);
         }

@@ -278,9 +278,8 @@ struct fleets {
     struct rng rng;
     int64_t next_us;
     uint32_t given, followed;
-    uint64_t generation;          /* that brought the newest one */
-    bool is_new[SIM_MAX_ANSWERS]; /* [answer] that came with it */
-    struct fleet *begins;         /* what a scenario begins with, when it is not all; owned */
+    uint64_t brought[SIM_MAX_ANSWERS]; /* [answer] generation with which it came; 0: the first */
+    struct fleet *begins;              /* what a scenario begins with, when it is not all; owned */
 };
 
 struct sim {
