@@ -118,6 +118,7 @@ static int try_fold(struct trial *t)
         return status != OK ? status : ERR_MEMORY;
     }
     t->next = t->host.control;
+    t->next.plan_followed = true; /* by a heartbeat that the journal does not have yet */
     return fold_fleet(&t->next, &t->arena, &t->command, t->next.applied + 1, &t->why);
 }
 

@@ -38,7 +38,7 @@ static void advance_time(struct control *c, const struct record *r)
 
 /* The plan came from a DECIDE, and no actuator was ever brought to it. What a person gave, with a
  * GENESIS or a new fleet, needs no confirmation. */
-static bool plan_without_step(const struct control *c)
+bool plan_without_step(const struct control *c)
 {
     bool step = c->plan_purpose == DECIDE_NOTE;
     for (uint16_t i = 0; i < c->fleet->dns_server_count; i++) {

@@ -495,11 +495,11 @@ static int arrays_new(struct control *c, struct arena *a, const struct fleet *f)
 /* --- All ----------------------------------------------------------------------------------------
  */
 
-/* Nothing else is in the middle of changing the plan: what nobody may act upon yet must not come
- * into force with a person's word on something else. */
+/* Nothing else is in the middle of changing the plan: what nobody acts upon yet must not come into
+ * force with a person's word on something else. */
 static bool at_rest(const struct control *c)
 {
-    bool effective = c->plan_followed || c->plan_purpose == DECIDE_NOTE; /* NOTE: a person's word */
+    bool effective = c->plan_followed || !plan_without_step(c);
     return c->unconfirmed < 0 && effective && !drill_under_way(&c->drill) && !control_frozen(c);
 }
 

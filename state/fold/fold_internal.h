@@ -4,6 +4,9 @@
 
 #include "fold/fold.h"
 
+/* The plan came from a decision, and no actuator was ever brought to it: who claims has to confirm
+ * it. */
+bool plan_without_step(const struct control *c);
 /* The first record of a log: *c becomes its control state. */
 int fold_genesis(struct control *c, struct arena *arena, const struct record *r) MUST_CHECK;
 /* A DECIDE that was accepted by the rules of who and when. */
