@@ -112,10 +112,13 @@ static int try_fold(struct trial *t)
         t->why = FOLD_REQUEST_IN_USE;
         return OK;
     }
-    if (status != OK || !cli_arena(&t->arena, control_arena_size(&t->file.fleet))) {
+    size_t room =
+        control_arena_size(&t->file.fleet) + fleet_carry_arena_size(t->host.control.fleet);
+    if (status != OK || !cli_arena(&t->arena, room)) {
         return status != OK ? status : ERR_MEMORY;
     }
     t->next = t->host.control;
+    t->next.plan_followed = true; /* by a heartbeat that the journal does not have yet */
     return fold_fleet(&t->next, &t->arena, &t->command, t->next.applied + 1, &t->why);
 }
 

@@ -148,10 +148,17 @@ static void take_digest(struct replica *r)
 }
 
 /* A decision may be acted upon when a later record of the leader follows it (PROTOCOL.md, "Late is
- * not effective") and it does not wait for a confirmation. GENESIS was a person's word. */
+ * not effective") and it does not wait for a confirmation. GENESIS and a new fleet are a person's
+ * word; the latter moves nothing, and until it is acted upon no next hop would follow its links. */
 static bool plan_is_effective(const struct control *c)
 {
-    return c->unconfirmed < 0 && (c->plan_offset == 0 || c->plan_followed);
+    return c->unconfirmed < 0 && (c->plan_purpose == DECIDE_NOTE || c->plan_followed);
+}
+
+/* An IDC that a new fleet took out leads no more, whoever the log's newest claim names. */
+static bool leads(const struct replica *r)
+{
+    return lead_is_mine(&r->config, &r->control) && own_idc(r) != FLEET_NONE;
 }
 
 static void adopt_plan(struct replica *r, struct mono now)
@@ -309,9 +316,11 @@ static int follow_fleet(struct replica *r, struct out *o, const struct record *r
     struct control next = r->control;
     int status = adopt_control(r, &next);
     status = status == OK ? parts_new(r, o->now) : status;
+    o->me = own_idc(r);
     status = status == OK ? requests_renew(r->control.fleet, &r->arena, o, &r->requests) : status;
     if (status != OK) {
         control_init(&r->control);
+        o->me = FLEET_NONE;
         return status;
     }
     lead_drop_decision(&r->lead);
@@ -319,7 +328,6 @@ static int follow_fleet(struct replica *r, struct out *o, const struct record *r
     if (current) {
         act_current(&r->parts.act);
     }
-    o->me = own_idc(r);
     r->config.candidate = o->me != FLEET_NONE && r->control.fleet->idcs[o->me].candidate;
     return OK;
 }
@@ -331,7 +339,7 @@ static void step_record(struct replica *r, struct out *o, const struct record *r
         read_for_skip(r, o, record);
         return;
     }
-    bool had_fleet = r->control.fleet != NULL, led = lead_is_mine(&r->config, &r->control);
+    bool had_fleet = r->control.fleet != NULL, led = leads(r);
     int status = fold_apply(&r->control, &r->arena, record, offset, &r->last_void);
     if (status == OK && !had_fleet && r->control.fleet != NULL) {
         status = parts_new(r, o->now);
@@ -363,9 +371,9 @@ static void step_record(struct replica *r, struct out *o, const struct record *r
     if (plan_is_effective(&r->control) || (timely && r->control.unconfirmed < 0)) {
         adopt_plan(r, o->now);
     }
-    bool leads = lead_is_mine(&r->config, &r->control);
-    if (leads != led) {
-        out_notice(o, leads ? NOTICE_LEADING : NOTICE_LOST_LEAD, offset, OK, o->me);
+    bool now_leads = leads(r);
+    if (now_leads != led) {
+        out_notice(o, now_leads ? NOTICE_LEADING : NOTICE_LOST_LEAD, offset, OK, o->me);
     }
     r->look = true;
 }
@@ -480,8 +488,7 @@ static bool other_is_warm(const struct control *c, uint16_t me)
 static struct fitness fitness_of(struct replica *r, struct out *o)
 {
     const struct control *c = &r->control;
-    bool leads = lead_is_mine(&r->config, c);
-    bool differs = agree_halts(&r->agree, c->fleet, o->me, leads);
+    bool differs = agree_halts(&r->agree, c->fleet, o->me, leads(r));
     if (differs != r->differs) {
         r->differs = differs;
         out_notice(o, differs ? NOTICE_HALTED : NOTICE_RESUMED, c->applied, ERR_INVARIANT, o->me);
@@ -489,8 +496,10 @@ static struct fitness fitness_of(struct replica *r, struct out *o)
     bool halted = r->broken != NULL || differs;
     bool blind = intake_unread_for(&r->parts.intake, 2 * c->fleet->policy.lease_us, o->now) &&
                  other_is_warm(c, o->me);
-    return (struct fitness){
-        .halted = halted, .must_yield = r->lead.stopping || halted || blind, .control = &r->digest};
+    bool unfit = !c->fleet->idcs[o->me].candidate; /* no more, by a new fleet */
+    return (struct fitness){.halted = halted,
+                            .must_yield = r->lead.stopping || halted || blind || unfit,
+                            .control = &r->digest};
 }
 
 static int look(struct replica *r, struct out *o)
@@ -556,7 +565,7 @@ static void run(struct replica *r, struct out *o)
     run_leader(r, o, &fit);
     requests_run(&r->requests, o, writes);
     if (!fit.halted) {
-        act_run(&r->parts.act, o, lead_is_mine(&r->config, &r->control));
+        act_run(&r->parts.act, o, leads(r));
         strike_run(&r->parts.strike, o, lead_time(&r->lead, o->now), writes);
     }
     if (writes) {
@@ -633,7 +642,7 @@ struct fence replica_acting(const struct replica *r)
 
 bool replica_leads(const struct replica *r)
 {
-    return lead_is_mine(&r->config, &r->control);
+    return leads(r);
 }
 
 const char *replica_halted(const struct replica *r, int64_t *ret_offset)

@@ -153,14 +153,12 @@ int requests_renew(const struct fleet *f, struct arena *a, struct out *o, struct
     int status = requests_new(f, a, q);
     for (uint32_t i = 0; i < REQUESTS_MAX && status == OK; i++) {
         const struct operator_record *command = &old.at[i].command;
-        bool by_name = command->command == OPERATOR_APPROVE ||
-                       command->command == OPERATOR_RELEASE || command->command == OPERATOR_ABORT ||
-                       command->command == OPERATOR_FREEZE || command->command == OPERATOR_HOLD ||
-                       command->command == OPERATOR_UNHOLD || command->command == OPERATOR_SKIP;
-        if (old.at[i].used && by_name) {
+        bool stays = !operator_names_places(command->command) && command->command != OPERATOR_FLEET;
+        bool here = o->me != FLEET_NONE; /* else this IDC was taken out, and writes no more */
+        if (old.at[i].used && stays && here) {
             q->at[i] = old.at[i];
         } else if (old.at[i].used) {
-            reply(o, &command->request, ERR_STALE, -1);
+            reply(o, &command->request, here ? ERR_STALE : ERR_UNAVAILABLE, -1);
         }
     }
     return status;

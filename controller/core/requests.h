@@ -28,7 +28,7 @@ struct requests {
 size_t requests_arena_size(const struct fleet *f);
 int requests_new(const struct fleet *f, struct arena *a, struct requests *ret_q) MUST_CHECK;
 /* The same for the fleet that follows: what is under way and speaks of places of the old one is
- * answered ERR_STALE, its indices mean something else now. */
+ * answered ERR_STALE, its indices mean something else now; ERR_UNAVAILABLE when we are gone. */
 int requests_renew(const struct fleet *f, struct arena *a, struct out *o,
                    struct requests *q) MUST_CHECK;
 /* Takes a command and copies what it points at (a fleet to the arena); answers at once when it was

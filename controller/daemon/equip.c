@@ -34,8 +34,9 @@ static int refuse_idc(struct daemon *d, const struct fleet *f)
         text_put(&t, i == 0 ? " " : ", ");
         text_put(&t, f->idcs[i].name);
     }
-    text_put(&t, "; correct idc, point brokers and journal at the right fleet, or stop this daemon: "
-                 "its IDC was taken out");
+    text_put(&t,
+             "; correct idc, point brokers and journal at the right fleet, or stop this daemon: "
+             "its IDC was taken out");
     d->phase = PHASE_REFUSED;
     log_event(&d->log, LOG_ERROR, LOG_CODE("idc-unknown"), LOG_STR("why", d->why));
     return ERR_FOREIGN;

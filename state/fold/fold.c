@@ -38,7 +38,7 @@ static void advance_time(struct control *c, const struct record *r)
 
 /* The plan came from a DECIDE, and no actuator was ever brought to it. What a person gave, with a
  * GENESIS or a new fleet, needs no confirmation. */
-static bool plan_without_step(const struct control *c)
+bool plan_without_step(const struct control *c)
 {
     bool step = c->plan_purpose == DECIDE_NOTE;
     for (uint16_t i = 0; i < c->fleet->dns_server_count; i++) {
@@ -205,7 +205,10 @@ static bool alive(struct control *c, const struct step *s, uint16_t idc, int64_t
 
 static enum fold_void step(struct control *c, const struct record *r, uint16_t idc, int64_t offset)
 {
-    bool known = false;
+    bool known = false, old = r->base < c->fleet_offset; /* its indices are another fleet's */
+    if (old && (r->step.kind == STEP_OUTCOME || r->step.kind == STEP_LINK_DOWN)) {
+        return FOLD_OVERTAKEN;
+    }
     switch (r->step.kind) {
     case STEP_OUTCOME: known = outcome(c, &r->step, idc); break;
     case STEP_LINK_DOWN: known = link_down(c, &r->step, idc); break;
@@ -254,6 +257,7 @@ static int apply(struct control *c, struct arena *arena, const struct record *r,
         *ret_void = FOLD_UNKNOWN_REPLICA;
         return OK;
     }
+    struct writer_state before = c->writers[idc];
     bool again = (r->kind == RECORD_OPERATOR || r->kind == RECORD_STEP) &&
                  seen_before(&c->writers[idc], &r->writer);
     enum fold_void why = FOLD_DUPLICATE;
@@ -265,7 +269,11 @@ static int apply(struct control *c, struct arena *arena, const struct record *r,
     case RECORD_RULES: return leader_word(c, r, offset, ret_void);
     case RECORD_OPERATOR:
         if (!again) {
-            return fold_operator(c, arena, r, idc, offset, ret_void);
+            int status = fold_operator(c, arena, r, idc, offset, ret_void);
+            if (status != OK) {
+                c->writers[idc] = before; /* it was not folded */
+            }
+            return status;
         }
         break;
     case RECORD_STEP: why = again ? why : step(c, r, idc, offset); break;

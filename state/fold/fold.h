@@ -50,13 +50,16 @@ void control_init(struct control *c);
 int fold_apply(struct control *c, struct arena *arena, const struct record *r, int64_t offset,
                enum fold_void *ret_void) MUST_CHECK;
 /* Writes what the plan in force says of everything that is in both fleets over `plan`, a plan of
- * the next fleet: what a new fleet has to bring. ERR_BUSY: an answer needs an address that the next
- * fleet does not have, or the number of its view's slots is another one; ERR_FULL. */
+ * the next fleet: what a new fleet has to bring. Next hops to an IDC stay if all of them can.
+ * ERR_BUSY: an answer needs an address that the next fleet does not have or its view does not
+ * reach, the number of its view's slots is another one, or the last way between two IDCs or the
+ * last announcer is gone; ERR_FULL. */
 int fleet_carry_over(const struct control *c, const struct fleet *next, struct arena *a,
                      struct plan *plan) MUST_CHECK;
 size_t fleet_carry_arena_size(const struct fleet *old);
 /* A person's new fleet, as fold_apply() takes it, by itself: to look before writing. The new fleet
- * and the state of it go into the arena, which has control_arena_size(next); what is void leaves *c
+ * and the state of it go into the arena, which has control_arena_size(next) and
+ * fleet_carry_arena_size(c->fleet); what is void leaves *c
  * as it is. The command's argument is the offset of the record that gave the fleet in force.
  * ERR_FULL. */
 int fold_fleet(struct control *c, struct arena *arena, const struct operator_record *o,

@@ -90,11 +90,35 @@ static int names_new(const struct fleet *old, const struct fleet *new, struct ar
     return OK;
 }
 
+static bool unique(const void *things, uint16_t count, size_t stride)
+{
+    bool all = true;
+    for (uint16_t i = 0; i < count && all; i++) {
+        all = find(things, stride, count, (const char *)things + stride * i) == i;
+    }
+    return all;
+}
+
+#define UNIQUE(f, things, count) unique((f)->things, (f)->count, sizeof *(f)->things)
+
+/* What is followed by name needs one of its own: the fleet that follows this one looks for it. */
+static bool names_are_unique(const struct fleet *f)
+{
+    return UNIQUE(f, regions, region_count) && UNIQUE(f, carriers, carrier_count) &&
+           UNIQUE(f, idcs, idc_count) && UNIQUE(f, links, link_count) &&
+           UNIQUE(f, conduits, conduit_count) && UNIQUE(f, views, view_count) &&
+           UNIQUE(f, services, service_count) && UNIQUE(f, entrances, entrance_count) &&
+           UNIQUE(f, dns_servers, dns_server_count);
+}
+
 /* It is the same fleet, and no file of another. A partition is one IDC's for ever: it is who a
  * replica is, and whose reports it holds. */
 static bool identity_kept(const struct names *n)
 {
     bool kept = text_equal(n->old->name, n->new->name) && text_equal(n->old->zone, n->new->zone);
+    for (uint16_t i = 0; i < n->new->idc_count; i++) {
+        kept = kept && fold_replica(n->new, n->new->idcs[i].partition) == i;
+    }
     for (uint16_t i = 0; i < n->old->idc_count; i++) {
         uint16_t same = fold_replica(n->new, n->old->idcs[i].partition);
         kept = kept && (same == n->idcs[i]);
@@ -149,6 +173,10 @@ static bool follow_slot(const struct names *n, struct slot *s)
     if (s->entrance == FLEET_NONE) {
         return true;
     }
+    if (s->entrance >= n->old->entrance_count ||
+        s->address >= n->old->entrances[s->entrance].address_count) {
+        return false; /* the old side of a kept value: nobody checked it */
+    }
     uint16_t e = n->entrances[s->entrance];
     const struct address *was = &n->old->entrances[s->entrance].addresses[s->address];
     if (e == FLEET_NONE) {
@@ -175,9 +203,9 @@ static bool follow_answer(const struct names *n, struct answer *a)
 static bool follow_hops(const struct names *n, struct hops *h)
 {
     bool all = true;
-    for (uint8_t i = 0; i < h->count; i++) {
-        h->links[i] = n->links[h->links[i]];
-        all = all && h->links[i] != FLEET_NONE;
+    for (uint8_t i = 0; i < h->count && all; i++) {
+        h->links[i] = h->links[i] < n->old->link_count ? n->links[h->links[i]] : FLEET_NONE;
+        all = h->links[i] != FLEET_NONE;
     }
     return all;
 }
@@ -190,33 +218,58 @@ static uint8_t follow_limit(const struct names *n, uint16_t service, uint8_t lim
     return limit >= was || limit > is ? is : limit;
 }
 
-/* Next hops whose links are all still there; the others are the new plan's. */
-static void carry_hops_over(const struct names *n, const struct plan *from, struct plan *to)
+static bool is_empty(const struct answer *a)
 {
-    for (uint16_t a = 0; a < n->old->idc_count; a++) {
-        for (uint16_t b = 0; b < n->old->idc_count; b++) {
-            struct hops h = *plan_hops(from, a, b);
-            if (n->idcs[a] != FLEET_NONE && n->idcs[b] != FLEET_NONE && h.count > 0 &&
-                follow_hops(n, &h)) {
-                *plan_hops(to, n->idcs[a], n->idcs[b]) = h;
-            }
+    bool empty = true;
+    for (uint8_t i = 0; i < a->count; i++) {
+        empty = empty && a->slots[i].entrance == FLEET_NONE;
+    }
+    return empty;
+}
+
+/* False: it needs what the new fleet does not have. An answer that nobody could fill is no share of
+ * anybody's: what the new fleet puts there is all new. */
+static bool carry_answer(const struct names *n, const struct plan *from, uint16_t s, uint16_t v,
+                         struct plan *to)
+{
+    uint16_t service = n->services[s], view = n->views[v];
+    struct answer a = *plan_answer(from, s, v);
+    if (service == FLEET_NONE || view == FLEET_NONE || is_empty(&a)) {
+        return true;
+    }
+    bool fits = n->old->views[v].slots == n->new->views[view].slots &&follow_answer(n, &a);
+    if (fits) {
+        *plan_answer(to, service, view) = a;
+    }
+    return fits;
+}
+
+/* Ways to one IDC are free of loops only together: all of them stay as long as all can, and
+ * otherwise all are the new fleet's. */
+static void carry_hops(const struct names *n, const struct plan *from, uint16_t old,
+                       struct plan *to)
+{
+    bool all = n->idcs[old] != FLEET_NONE;
+    for (uint16_t x = 0; x < n->old->idc_count && all; x++) {
+        struct hops h = *plan_hops(from, x, old);
+        all = n->idcs[x] == FLEET_NONE || follow_hops(n, &h);
+    }
+    for (uint16_t x = 0; x < n->old->idc_count && all; x++) {
+        struct hops h = *plan_hops(from, x, old);
+        if (n->idcs[x] != FLEET_NONE && h.count > 0 && follow_hops(n, &h)) {
+            *plan_hops(to, n->idcs[x], n->idcs[old]) = h;
         }
     }
 }
 
-/* All that both fleets have. */
+/* All that both fleets have. False: an answer cannot stay. */
 static bool carry_over(const struct names *n, const struct plan *from, struct plan *to)
 {
     bool all = true;
     for (uint16_t s = 0; s < n->old->service_count; s++) {
         uint16_t service = n->services[s];
-        for (uint16_t v = 0; v < n->old->view_count && service != FLEET_NONE; v++) {
-            if (n->views[v] != FLEET_NONE) {
-                struct answer a = *plan_answer(from, s, v);
-                bool same_slots = n->old->views[v].slots == n->new->views[n->views[v]].slots;
-                all = all && same_slots && follow_answer(n, &a);
-                *plan_answer(to, service, n->views[v]) = a;
-            }
+        for (uint16_t v = 0; v < n->old->view_count; v++) {
+            all = carry_answer(n, from, s, v, to) && all;
         }
         for (uint16_t r = 0; r < n->old->region_count && service != FLEET_NONE; r++) {
             if (n->regions[r] != FLEET_NONE) {
@@ -231,14 +284,31 @@ static bool carry_over(const struct names *n, const struct plan *from, struct pl
             }
         }
     }
-    carry_hops_over(n, from, to);
     for (uint32_t l = 0; l < (uint32_t)n->old->link_count * 2; l++) {
         uint16_t is = n->links[l / 2];
         if (is != FLEET_NONE) {
             *plan_released(to, is, (uint8_t)(l % 2)) = from->released[l];
         }
     }
+    for (uint16_t x = 0; x < n->old->idc_count; x++) {
+        carry_hops(n, from, x, to);
+    }
     return all;
+}
+
+/* Law 5 between the plans of two fleets: somebody there is reached no more. */
+static bool last_hop_lost(const struct names *n, const struct plan *from, const struct plan *to)
+{
+    bool lost = false;
+    for (uint16_t a = 0; a < n->old->idc_count; a++) {
+        for (uint16_t b = 0; b < n->old->idc_count; b++) {
+            bool both = n->idcs[a] != FLEET_NONE && n->idcs[b] != FLEET_NONE;
+            lost = lost || (both && n->new->idcs[n->idcs[b]].prefix_count > 0 &&
+                            plan_hops(from, a, b)->count > 0 &&
+                            plan_hops(to, n->idcs[a], n->idcs[b])->count == 0);
+        }
+    }
+    return lost;
 }
 
 size_t fleet_carry_arena_size(const struct fleet *old)
@@ -257,21 +327,8 @@ int fleet_carry_over(const struct control *c, const struct fleet *next, struct a
     if (status != OK) {
         return status;
     }
-    return carry_over(&n, &c->plan, plan) ? OK : ERR_BUSY;
-}
-
-/* Law 5 between the plans of two fleets. */
-static bool last_hop_lost(const struct names *n, const struct plan *from, const struct plan *to)
-{
-    bool lost = false;
-    for (uint16_t a = 0; a < n->old->idc_count; a++) {
-        for (uint16_t b = 0; b < n->old->idc_count; b++) {
-            bool both = n->idcs[a] != FLEET_NONE && n->idcs[b] != FLEET_NONE;
-            lost = lost || (both && plan_hops(from, a, b)->count > 0 &&
-                            plan_hops(to, n->idcs[a], n->idcs[b])->count == 0);
-        }
-    }
-    return lost;
+    bool fits = carry_over(&n, &c->plan, plan) && !last_hop_lost(&n, &c->plan, plan);
+    return fits && plan_broken(next, plan) == NULL ? OK : ERR_BUSY;
 }
 
 /* --- What is said of the plan's places ----------------------------------------------------------
@@ -438,10 +495,12 @@ static int arrays_new(struct control *c, struct arena *a, const struct fleet *f)
 /* --- All ----------------------------------------------------------------------------------------
  */
 
-/* Nothing else is in the middle of changing the plan. */
+/* Nothing else is in the middle of changing the plan: what nobody acts upon yet must not come into
+ * force with a person's word on something else. */
 static bool at_rest(const struct control *c)
 {
-    return c->unconfirmed < 0 && !drill_under_way(&c->drill) && !control_frozen(c);
+    bool effective = c->plan_followed || !plan_without_step(c);
+    return c->unconfirmed < 0 && effective && !drill_under_way(&c->drill) && !control_frozen(c);
 }
 
 /* The plan it brings changes nothing of what is in both fleets. */
@@ -449,13 +508,11 @@ static enum fold_void check_plan(const struct names *n, const struct control *c,
                                  const struct control *next, struct plan *room)
 {
     plan_copy(room, &next->plan);
-    if (!carry_over(n, &c->plan, room)) {
+    if (!carry_over(n, &c->plan, room) || last_hop_lost(n, &c->plan, room)) {
         return FOLD_REQUEST_IN_USE;
     }
     struct digest brought = plan_digest(&next->plan), kept = plan_digest(room);
-    bool same = digest_compare(&brought, &kept) == 0;
-    return same && !last_hop_lost(n, &c->plan, &next->plan) ? FOLD_ACCEPTED
-                                                            : FOLD_REQUEST_OVERTAKEN;
+    return digest_compare(&brought, &kept) == 0 ? FOLD_ACCEPTED : FOLD_REQUEST_OVERTAKEN;
 }
 
 static int read_fleet(const struct bytes *from, struct arena *a, struct fleet **ret_fleet)
@@ -479,7 +536,7 @@ static int follow(const struct control *c, struct arena *a, const struct operato
     *ret_void = FOLD_REQUEST_REFUSED;
     int status = read_fleet(&o->fleet, a, &f);
     status = status == OK ? names_new(c->fleet, f, a, &n) : status;
-    if (status != OK || !identity_kept(&n)) {
+    if (status != OK || !names_are_unique(f) || !identity_kept(&n)) {
         return status;
     }
     next->fleet = f;
@@ -526,6 +583,10 @@ int fold_fleet(struct control *c, struct arena *arena, const struct operator_rec
     }
     if (status != OK || why != FOLD_ACCEPTED) {
         *ret_void = why;
+        return OK;
+    }
+    if (!order_new_fleet(&next, o, offset)) {
+        *ret_void = FOLD_REQUEST_FULL;
         return OK;
     }
     next.fleet_offset = offset;

@@ -4,6 +4,9 @@
 
 #include "fold/fold.h"
 
+/* The plan came from a decision, and no actuator was ever brought to it: who claims has to confirm
+ * it. */
+bool plan_without_step(const struct control *c);
 /* The first record of a log: *c becomes its control state. */
 int fold_genesis(struct control *c, struct arena *arena, const struct record *r) MUST_CHECK;
 /* A DECIDE that was accepted by the rules of who and when. */
@@ -16,6 +19,8 @@ int fold_operator(struct control *c, struct arena *arena, const struct record *r
  * False: there is none. */
 enum fold_void order_give(struct control *c, enum order_kind kind, const struct operator_record *o,
                           int64_t offset) MUST_CHECK;
+/* A new fleet: the way home goes to what it wants. False: as many orders as there may be hold. */
+bool order_new_fleet(struct control *c, const struct operator_record *o, int64_t offset) MUST_CHECK;
 bool order_end_subject(struct control *c, enum order_kind kind,
                        const struct subject *subject) MUST_CHECK;
 bool order_end_id(struct control *c, uint64_t id) MUST_CHECK;

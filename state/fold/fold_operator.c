@@ -101,7 +101,11 @@ static enum fold_void request_void(struct control *c, const struct record *r, ui
     if (late_us > REQUEST_LATE_US || late_us < 0) {
         return FOLD_REQUEST_LATE;
     }
-    return floods(c, &c->writers[idc]) ? FOLD_REQUEST_FLOOD : FOLD_ACCEPTED;
+    if (floods(c, &c->writers[idc])) {
+        return FOLD_REQUEST_FLOOD;
+    }
+    bool old = r->base < c->fleet_offset && operator_names_places(r->operator.command);
+    return old ? FOLD_REQUEST_OVERTAKEN : FOLD_ACCEPTED;
 }
 
 /* log_time of a record from a replica that does not lead is the log time at its base. */

@@ -162,8 +162,9 @@ static bool kind_is_about(enum incident_kind kind, enum subject_kind s)
 bool incident_fits(const struct fleet *f, const struct incident *n)
 {
     const struct subject *s = &n->subject;
+    bool idc_or_unused = s->kind != SUBJECT_TARGET && s->kind != SUBJECT_PATH;
     return s->kind != 0 && kind_is_about(n->kind, s->kind) && subject_exists(f, s) &&
-           (s->b < f->idc_count || s->kind == SUBJECT_TARGET);
+           (s->b < f->idc_count || !idc_or_unused);
 }
 
 static const char *incidents_broken(const struct control *c)

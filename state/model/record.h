@@ -217,6 +217,8 @@ uint32_t record_max_changes(const struct fleet *f);
 uint32_t record_max_demands(const struct fleet *f);
 const char *record_kind_name(enum record_kind k);
 const char *operator_command_name(enum operator_command c); /* "drain", ... */
+/* It speaks of places of a fleet by their indices, which mean nothing in another fleet. */
+bool operator_names_places(enum operator_command c);
 const char *guard_name(enum guard g);
 const char *decide_purpose_name(enum decide_purpose p);
 const char *actuator_name(enum actuator a);
