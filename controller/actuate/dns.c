@@ -39,6 +39,7 @@ struct dns_pusher {
     struct dns_request request;    /* wire NULL when none is out */
     struct dns_verify *verify;
     uint8_t key;
+    bool refused; /* the first key, by the server's access rules */
     unsigned attempts;
     bool pushed;                      /* this job has changed the server */
     bool as_diff;                     /* the push in progress writes the changes only */
@@ -353,9 +354,14 @@ static void on_lost(struct dns_pusher *p, int status)
 /* The server answered, but not what goes on from here. */
 static void on_bad_reply(struct dns_pusher *p, int status)
 {
-    if (status == ERR_UNAUTHENTIC && p->key + 1 < p->target.key_count) {
-        p->key++; /* a rotation: the server may know the other key */
+    if ((status == ERR_UNAUTHENTIC || status == ERR_REFUSED) && p->key + 1 < p->target.key_count) {
+        p->key++; /* a rotation: the server may know, or allow, the other key */
+        p->refused = status == ERR_REFUSED;
         read_txt(p, STATE_READ_FENCE);
+    } else if (status == ERR_UNAUTHENTIC && p->refused) {
+        snprintf(p->detail, sizeof(p->detail),
+                 "it says REFUSED to the first key, and does not know the second");
+        finish(p, ERR_REFUSED);
     } else if (status == ERR_INVALID || status == ERR_TRUNCATED || status == ERR_MEMORY) {
         on_lost(p, status);
     } else {
@@ -393,6 +399,7 @@ static void on_kick(uv_timer_t *timer)
 {
     struct dns_pusher *p = timer->data;
     p->key = 0;
+    p->refused = false;
     p->attempts = 0;
     p->pushed = false;
     p->found = (struct fence){0};

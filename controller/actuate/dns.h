@@ -24,7 +24,7 @@ struct dns_target {
     struct address address;
     uint16_t port;
     uint8_t key_count; /* 1, or 2 during a rotation: the second is tried when the first is not known
-                          there */
+                          there, or refused */
     struct dns_key keys[2];
     char zone[FLEET_DNS_NAME_SIZE];
     int64_t timeout_us; /* of one connect, one exchange, one verifying query */

@@ -85,7 +85,7 @@ static int read_there(const struct dns_target *target, const struct dns_names *n
     for (uint8_t i = 0; i < target->key_count; i++) {
         detail[0] = '\0';
         status = read_with(target, &target->keys[i], names, ret_there, detail);
-        if (status != ERR_UNAUTHENTIC) {
+        if (status != ERR_UNAUTHENTIC && status != ERR_REFUSED) {
             *ret_key = &target->keys[i];
             return status;
         }
@@ -133,6 +133,20 @@ static int send_update(const struct dns_target *target, const struct dns_key *ke
     return rcode == LDNS_RCODE_NOERROR ? OK : ERR_BUSY;
 }
 
+/* In a rotation the server may know a key and no longer, or not yet, let it change the zone. */
+static int send_by_any(const struct dns_target *target, const struct dns_key *key,
+                       const struct dns_names *names, const struct dns_update *u, char *detail)
+{
+    int status = send_update(target, key, names, u, detail);
+    for (uint8_t i = 0; status == ERR_REFUSED && i < target->key_count; i++) {
+        int other = &target->keys[i] != key
+                        ? send_update(target, &target->keys[i], names, u, detail)
+                        : ERR_UNAUTHENTIC;
+        status = other != ERR_UNAUTHENTIC ? other : status;
+    }
+    return status;
+}
+
 int dns_hold_write(const struct dns_target *target, const struct fence_state *there,
                    const struct fence_hold *hold, const struct dns_answer *answer, char *detail)
 {
@@ -167,7 +181,7 @@ int dns_hold_write(const struct dns_target *target, const struct fence_state *th
         return status;
     if (!same_state(&found, there))
         return ERR_BUSY;
-    status = send_update(target, key, &names, &u, detail);
+    status = send_by_any(target, key, &names, &u, detail);
     /* A lost reply says nothing. With an answer even a hold that stands proves only that it was
      * ours when the hold is new, which it is: the UPDATE is one transaction (RFC 2136 section 3.4).
      */

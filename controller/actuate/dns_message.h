@@ -5,13 +5,9 @@
 
 #include "actuate/dns.h"
 #include "actuate/dns_content.h"
+#include "actuate/dns_tsig.h"
 
 #include <ldns/ldns.h>
-
-enum {
-    DNS_FUDGE_S = 300, /* RFC 8945 section 10 */
-    DNS_SECRET_TEXT_SIZE = 4 * ((DNS_SECRET_SIZE + 2) / 3) + 1,
-};
 
 /* A request ready to send, and what is needed to judge its reply. */
 struct dns_request {
@@ -19,7 +15,7 @@ struct dns_request {
     size_t len;
     uint16_t id;
     ldns_pkt_opcode opcode;
-    ldns_rdf *mac; /* owned */
+    uint8_t mac[TSIG_MAC_SIZE];
     const struct dns_key *key;
 };
 
@@ -43,9 +39,6 @@ struct dns_update {
     const uint32_t *indices; /* of answers; NULL: all, in order */
     uint32_t from, to;       /* half-open range of indices, or of answers */
 };
-
-/* The secret in base64, as ldns takes it. Wipe it after use. */
-void dns_key_secret(const struct dns_key *key, char ret_text[DNS_SECRET_TEXT_SIZE]);
 
 /* Zone, fence and done names. ERR_INVALID when the zone is no name or too long. */
 int dns_names_of(const char *zone, struct dns_names *ret_names) MUST_CHECK;

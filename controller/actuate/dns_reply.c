@@ -7,61 +7,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Places of the data of a TSIG record, RFC 8945 section 4.2. */
-enum {
-    TSIG_ALGORITHM,
-    TSIG_TIME,
-    TSIG_FUDGE,
-    TSIG_MAC,
-    TSIG_ID,
-    TSIG_ERROR,
-    TSIG_OTHER,
-    TSIG_FIELDS
-};
 enum { TSIG_BADSIG = 16, TSIG_BADKEY = 17, TSIG_BADTIME = 18, TSIG_BADTRUNC = 22 };
 
-static int64_t read_48(const uint8_t *at)
-{
-    int64_t v = 0;
-    for (int i = 0; i < 6; i++)
-        v = v << 8 | at[i];
-    return v;
-}
-
-static bool rdf_is(const ldns_rdf *rdf, size_t size)
-{
-    return rdf != NULL && ldns_rdf_size(rdf) == size;
-}
-
-static bool tsig_is_whole(const ldns_rr *tsig)
-{
-    return tsig != NULL && ldns_rr_rd_count(tsig) == TSIG_FIELDS &&
-           rdf_is(ldns_rr_rdf(tsig, TSIG_TIME), 6) && rdf_is(ldns_rr_rdf(tsig, TSIG_FUDGE), 2) &&
-           rdf_is(ldns_rr_rdf(tsig, TSIG_ERROR), 2) && ldns_rr_rdf(tsig, TSIG_ALGORITHM) != NULL;
-}
-
-static bool name_is(const ldns_rdf *name, const char *text)
-{
-    ldns_rdf *other = ldns_dname_new_frm_str(text);
-    bool equal = other != NULL && name != NULL && ldns_dname_compare(name, other) == 0;
-    ldns_rdf_deep_free(other);
-    return equal;
-}
-
 /* The error field: what the server says about our signature (RFC 8945 section 5.2). */
-static int tsig_error(const ldns_rr *tsig, int64_t now_s, char *detail, size_t detail_size)
+static int tsig_error(const struct tsig *t, int64_t now_s, char *detail, size_t detail_size)
 {
-    const ldns_rdf *other = ldns_rr_rdf(tsig, TSIG_OTHER);
-    switch (ldns_rdf2native_int16(ldns_rr_rdf(tsig, TSIG_ERROR))) {
+    int64_t theirs = 0;
+    switch (t->error) {
     case 0: return OK;
     case TSIG_BADSIG: snprintf(detail, detail_size, "it says BADSIG"); return ERR_UNAUTHENTIC;
     case TSIG_BADKEY: snprintf(detail, detail_size, "it says BADKEY"); return ERR_UNAUTHENTIC;
     case TSIG_BADTRUNC: snprintf(detail, detail_size, "it says BADTRUNC"); return ERR_UNAUTHENTIC;
     case TSIG_BADTIME:
-        /* Other data: its length, then its clock. */
-        if (other != NULL && ldns_rdf_size(other) == 8)
+        /* Its clock is the other data. */
+        for (uint16_t i = 0; i < 6 && t->other_size == 6; i++)
+            theirs = theirs << 8 | t->other[i];
+        if (t->other_size == 6)
             snprintf(detail, detail_size, "it says BADTIME: its clock is %lld s ahead of ours",
-                     (long long)(read_48(ldns_rdf_data(other) + 2) - now_s));
+                     (long long)(theirs - now_s));
         else
             snprintf(detail, detail_size, "it says BADTIME");
         return ERR_CLOCK;
@@ -71,26 +34,19 @@ static int tsig_error(const ldns_rr *tsig, int64_t now_s, char *detail, size_t d
     }
 }
 
-/* ldns verifies the MAC; the algorithm, the key's name and the time are for the caller to check. */
-static int check_signature(const struct dns_request *r, ldns_pkt *packet, const uint8_t *wire,
+static int check_signature(const struct dns_request *r, const struct tsig *t, const uint8_t *wire,
                            size_t len, int64_t now_s, char *detail, size_t detail_size)
 {
-    const ldns_rr *tsig = ldns_pkt_tsig(packet);
-    char secret[DNS_SECRET_TEXT_SIZE];
-    if (!tsig_is_whole(tsig) || !name_is(ldns_rr_owner(tsig), r->key->name) ||
-        !name_is(ldns_rr_rdf(tsig, TSIG_ALGORITHM), "hmac-sha256.")) {
+    if (t == NULL || !tsig_is_by(t, r->key)) {
         snprintf(detail, detail_size, "its reply is not signed with our key");
         return ERR_UNAUTHENTIC;
     }
-    dns_key_secret(r->key, secret);
-    bool verified = ldns_pkt_tsig_verify(packet, wire, len, r->key->name, secret, r->mac);
-    explicit_bzero(secret, sizeof(secret));
-    if (!verified) {
+    if (!tsig_verify(t, r->key, r->mac, wire, len)) {
         snprintf(detail, detail_size, "its reply's signature is wrong");
         return ERR_UNAUTHENTIC;
     }
-    int64_t offset = read_48(ldns_rdf_data(ldns_rr_rdf(tsig, TSIG_TIME))) - now_s;
-    if (offset > DNS_FUDGE_S || offset < -DNS_FUDGE_S) {
+    int64_t offset = t->time_s - now_s;
+    if (offset > TSIG_FUDGE_S || offset < -TSIG_FUDGE_S) {
         snprintf(detail, detail_size, "its clock is %lld s ahead of ours", (long long)offset);
         return ERR_CLOCK;
     }
@@ -123,7 +79,8 @@ int dns_reply_check(const struct dns_request *r, const uint8_t *wire, size_t len
         return ERR_INVALID;
     }
     ldns_pkt_rcode rcode = ldns_pkt_get_rcode(packet);
-    const ldns_rr *tsig = ldns_pkt_tsig(packet);
+    struct tsig found;
+    const struct tsig *tsig = tsig_find(wire, len, &found) == OK ? &found : NULL;
     int status = OK;
     if (!ldns_pkt_qr(packet) || ldns_pkt_id(packet) != r->id ||
         ldns_pkt_get_opcode(packet) != r->opcode) {
@@ -132,13 +89,13 @@ int dns_reply_check(const struct dns_request *r, const uint8_t *wire, size_t len
     } else if (ldns_pkt_tc(packet)) {
         snprintf(detail, detail_size, "its reply is cut short");
         status = ERR_TRUNCATED;
-    } else if (tsig_is_whole(tsig)) {
+    } else if (tsig != NULL) {
         status = tsig_error(tsig, now_s, detail, detail_size);
     }
     if (status == OK)
         status = check_rcode(rcode, detail, detail_size);
     if (status == OK)
-        status = check_signature(r, packet, wire, len, now_s, detail, detail_size);
+        status = check_signature(r, tsig, wire, len, now_s, detail, detail_size);
     if (status != OK) {
         ldns_pkt_free(packet);
         return status;

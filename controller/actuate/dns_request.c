@@ -2,11 +2,9 @@
 #include "actuate/dns_message.h"
 
 #include <assert.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char tsig_algorithm[] = "hmac-sha256.";
+#include <time.h>
 
 int dns_names_of(const char *zone, struct dns_names *ret_names)
 {
@@ -19,12 +17,6 @@ int dns_names_of(const char *zone, struct dns_names *ret_names)
     if (status == OK)
         *ret_names = names;
     return status;
-}
-
-void dns_key_secret(const struct dns_key *key, char ret_text[DNS_SECRET_TEXT_SIZE])
-{
-    assert(key->size <= DNS_SECRET_SIZE);
-    EVP_EncodeBlock((unsigned char *)ret_text, key->secret, (int)key->size);
 }
 
 static ldns_rdf *name_rdf(const struct dns_name *name)
@@ -133,28 +125,20 @@ static bool add_updates(ldns_rr_list *list, const struct dns_names *names,
     return ok;
 }
 
-/* Signs the packet and turns it into bytes. Takes over the packet. */
+/* Turns the packet into signed bytes. Takes over the packet. */
 static int seal(ldns_pkt *packet, const struct dns_key *key, struct dns_request *ret_request)
 {
-    char secret[DNS_SECRET_TEXT_SIZE];
     ldns_pkt_set_random_id(packet);
-    dns_key_secret(key, secret);
-    ldns_status signing =
-        ldns_pkt_tsig_sign(packet, key->name, secret, DNS_FUDGE_S, tsig_algorithm, NULL);
-    explicit_bzero(secret, sizeof(secret));
     struct dns_request r = {
         .id = ldns_pkt_id(packet), .opcode = ldns_pkt_get_opcode(packet), .key = key};
-    if (signing == LDNS_STATUS_OK) {
-        r.mac = ldns_rdf_clone(ldns_rr_rdf(ldns_pkt_tsig(packet), 3));
-        signing = ldns_pkt2wire(&r.wire, packet, &r.len);
-    }
+    ldns_status writing = ldns_pkt2wire(&r.wire, packet, &r.len);
     ldns_pkt_free(packet);
     int status = OK;
-    if (signing != LDNS_STATUS_OK)
-        status = signing == LDNS_STATUS_MEM_ERR ? ERR_MEMORY : ERR_INVALID;
-    else if (r.mac == NULL)
-        status = ERR_MEMORY;
-    else if (r.len > UINT16_MAX)
+    if (writing != LDNS_STATUS_OK)
+        status = writing == LDNS_STATUS_MEM_ERR ? ERR_MEMORY : ERR_INVALID;
+    else
+        status = tsig_append(key, (int64_t)time(NULL), &r.wire, &r.len, r.mac);
+    if (status == OK && r.len > UINT16_MAX)
         status = ERR_TOO_LARGE;
     if (status != OK) {
         dns_request_done(&r);
@@ -200,6 +184,5 @@ int dns_request_update(const struct dns_key *key, const struct dns_names *names,
 void dns_request_done(struct dns_request *r)
 {
     free(r->wire);
-    ldns_rdf_deep_free(r->mac);
     *r = (struct dns_request){0};
 }

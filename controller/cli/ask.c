@@ -19,21 +19,30 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* The connection, or a negative code with a sentence in why. */
 static int connect_to(const char *path, char *why)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof address.sun_path) {
         snprintf(why, CLI_WHY_SIZE, "the socket's path %s is too long", path);
-        return -1;
+        return ERR_TOO_LARGE;
     }
     memcpy(address.sun_path, path, strlen(path) + 1);
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
-        snprintf(why, CLI_WHY_SIZE, "spillwayd does not answer at %s: %s", path, strerror(errno));
+        const int failure = errno;
         if (fd >= 0) {
             close(fd);
         }
-        return -1;
+        if (failure == EACCES) {
+            snprintf(why, CLI_WHY_SIZE,
+                     "you may not use spillwayd's socket %s: root may, spillwayd's own user, and "
+                     "who is in its control_group (spillwayd.yaml(5))",
+                     path);
+            return ERR_PERMISSION;
+        }
+        snprintf(why, CLI_WHY_SIZE, "spillwayd does not answer at %s: %s", path, strerror(failure));
+        return ERR_UNAVAILABLE;
     }
     return fd;
 }
@@ -106,7 +115,7 @@ int host_ask_for(const struct cli *c, json_t *request, int timeout_ms, json_t **
     const int fd = text != NULL ? connect_to(c->control, why) : -1;
     if (fd < 0) {
         free(text);
-        return status == OK ? ERR_UNAVAILABLE : status;
+        return status == OK ? fd : status;
     }
     if (send_all(fd, text, strlen(text)) && send_all(fd, "\n", 1)) {
         char *line = read_line(fd, now_ms() + timeout_ms, why);

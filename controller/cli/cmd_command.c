@@ -11,21 +11,27 @@
 /* The daemon answers within 30 s; a little more for a loaded host. */
 enum { COMMAND_TIMEOUT_MS = 35000 };
 
-/* Its arguments, by their keys in the request: a number when the last letter is '#'. */
+#define SUBJECTS "SUBJECT: an IDC, SERVICE@IDC, CARRIER@IDC or entrance"
+
+/* Its arguments, by their keys in the request: a number when the last letter is '#'; where: what
+ * they are, or where they stand. */
 static const struct form {
-    const char *verb, *usage;
+    const char *verb, *usage, *where;
     const char *keys[3];
 } forms[] = {
-    {"approve", "approve INCIDENT --reason TEXT", {"incident#"}},
-    {"release", "release ORDER --reason TEXT", {"order#"}},
-    {"skip", "skip RECORD --reason TEXT", {"record#"}},
-    {"undo", "undo DECISION --reason TEXT", {"decision#"}},
-    {"drain", "drain SUBJECT --reason TEXT", {"subject"}},
-    {"undrain", "undrain SUBJECT --reason TEXT", {"subject"}},
-    {"demote", "demote REGION SERVICE TIER --reason TEXT", {"region", "service", "tier#"}},
-    {"promote", "promote REGION SERVICE --reason TEXT", {"region", "service"}},
-    {"pin", "pin SUBJECT --reason TEXT", {"subject"}},
-    {"freeze", "freeze --reason TEXT", {NULL}},
+    {"approve", "approve INCIDENT --reason TEXT", "its number in status", {"incident#"}},
+    {"release", "release ORDER --reason TEXT", "its number in status", {"order#"}},
+    {"skip", "skip RECORD --reason TEXT", "its number, as the halted daemon says it", {"record#"}},
+    {"undo", "undo DECISION --reason TEXT", "the number of a DECIDE in history", {"decision#"}},
+    {"drain", "drain SUBJECT --reason TEXT", SUBJECTS, {"subject"}},
+    {"undrain", "undrain SUBJECT --reason TEXT", SUBJECTS, {"subject"}},
+    {"demote",
+     "demote REGION SERVICE TIER --reason TEXT",
+     "that tier and those above it",
+     {"region", "service", "tier#"}},
+    {"promote", "promote REGION SERVICE --reason TEXT", "as it was demoted", {"region", "service"}},
+    {"pin", "pin SUBJECT --reason TEXT", SUBJECTS ", region:NAME", {"subject"}},
+    {"freeze", "freeze --reason TEXT", "no more words", {NULL}},
 };
 
 static const struct form *find_form(const char *verb)
@@ -80,7 +86,7 @@ bool command_make_id(const char *given, char *ret_id)
     return true;
 }
 
-/* The request of the command line; NULL after the mistake was told. */
+/* The request of the command line; NULL when its form is not that. */
 static json_t *make_request(const struct cli *c, const struct form *form, const char *id)
 {
     json_t *request = json_pack("{s:s, s:s, s:s}", "request", form->verb, "id", id, "reason",
@@ -182,12 +188,16 @@ int cli_command(struct cli *c)
     if (!c->dry_run && (c->reason == NULL || c->reason[0] == '\0')) {
         return cli_misuse(c, "%s needs --reason TEXT: it is kept in the log", c->verb);
     }
+    int64_t ttl_us = 0;
+    if (c->ttl != NULL && units_parse_duration(c->ttl, &ttl_us) != OK) {
+        return cli_misuse(c, "--ttl %s: expected a duration such as 90s, 30min or 8h", c->ttl);
+    }
     if (!command_make_id(c->request_id, id)) {
         return cli_misuse(c, "--request-id: expected 32 lower case hex digits");
     }
     json_t *request = make_request(c, form, id);
     if (request == NULL) {
-        return cli_misuse(c, "usage: spillway %s", form->usage);
+        return cli_misuse(c, "usage: spillway %s (%s)", form->usage, form->where);
     }
     if (c->dry_run) {
         json_decref(request);

@@ -5,16 +5,8 @@
 #include "config/drill_config.h"
 #include "config/schema.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int is_runbook(const struct dirent *entry)
-{
-    size_t n = strlen(entry->d_name);
-    return entry->d_name[0] != '.' && n > 5 && strcmp(entry->d_name + n - 5, ".yaml") == 0;
-}
 
 static const char *article(const struct drill *d)
 {
@@ -40,10 +32,9 @@ static void print_line(const struct cli *c, const struct drill *d, bool first)
 static int list(const struct cli *c)
 {
     struct dirent **entries = NULL;
-    int n = scandir(c->drills, &entries, is_runbook, alphasort);
+    int n = drill_file_scan(c, &entries);
     if (n < 0) {
-        return cli_fail(c, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "the runbooks in %s",
-                        c->drills);
+        return CLI_FAILURE;
     }
     int code = CLI_OK;
     bool first = true;
@@ -61,7 +52,9 @@ static int list(const struct cli *c)
         free(entries[i]);
     }
     free(entries);
-    fputs(c->json ? "]}\n" : "", c->out);
+    if (c->json) {
+        fprintf(c->out, "], \"ok\": %s}\n", code == CLI_OK ? "true" : "false");
+    }
     if (n == 0 && !c->json) {
         fprintf(c->out, "no runbooks in %s\n", c->drills);
     }

@@ -1,5 +1,6 @@
 /* cmd_status.c: `spillway status`: gathers what the journal and the daemon say; tells it as JSON.
  */
+#include "cli/drill_words.h"
 #include "cli/orders.h"
 #include "cli/plan_text.h"
 #include "cli/status.h"
@@ -173,7 +174,7 @@ int status_print_json(const struct cli *c, const struct host *h, json_t *live, c
     return cli_print_json(
         c, json_pack(
                "{s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s?, s:o, s:o, s:b, s:s?, s:o, s:o, s:o, "
-               "s:o, s:o, s:s?, s:o, s:b, s:o, s:o}",
+               "s:o, s:o, s:s?, s:o, s:b, s:o, s:o, s:o}",
                "ok", 1, "fleet", k->fleet->name, "log_id", id, "era", (json_int_t)k->era,
                "generation", (json_int_t)k->plan.fence.generation, "applied",
                (json_int_t)k->applied, "log_time_us", (json_int_t)k->log_time.us, "epoch",
@@ -183,31 +184,48 @@ int status_print_json(const struct cli *c, const struct host *h, json_t *live, c
                replicas_json(k), "daemon", live != NULL ? json_incref(live) : json_null(),
                "daemon_alive", json_boolean(live != NULL), "daemon_why", live != NULL ? NULL : why,
                "orders", orders_json(k), "frozen", control_frozen(k), "demand", demands_json(k),
-               "announcements", announcements_json(k)));
+               "announcements", announcements_json(k), "drill",
+               drill_under_way(&k->drill) ? drill_run_json(k) : json_null()));
+}
+
+/* The journal gave no state: what the daemon is like may be the reason. */
+static void tell_daemon(const struct cli *c, const json_t *live, const char *why)
+{
+    const char *phase = json_string_value(json_object_get(live, "phase"));
+    const char *trouble = json_string_value(json_object_get(live, "why"));
+    if (live == NULL) {
+        fprintf(c->err, "spillway: spillwayd is dead: %s\n", why);
+        return;
+    }
+    fprintf(c->err, "spillway: spillwayd is %s%s%s\n", phase != NULL ? phase : "alive",
+            trouble != NULL ? ": " : "", trouble != NULL ? trouble : "");
 }
 
 int cli_status(struct cli *c)
 {
     struct host h;
     char why[CLI_WHY_SIZE];
+    json_t *live = NULL;
     if (c->count != 0) {
         return cli_misuse(c, "usage: spillway status");
     }
-    json_t *live = host_ask(c, json_pack("{s:s}", "request", "status"), LIVE_TIMEOUT_MS, why);
+    const int asked =
+        host_ask_for(c, json_pack("{s:s}", "request", "status"), LIVE_TIMEOUT_MS, &live, why);
     int code = host_open(c, &h) == OK ? CLI_OK : CLI_FAILURE;
     if (code != CLI_OK) {
-        const char *phase = json_string_value(json_object_get(live, "phase"));
-        const char *trouble = json_string_value(json_object_get(live, "why"));
-        fprintf(c->err, "spillway: spillwayd is %s%s%s\n",
-                live != NULL ? (phase != NULL ? phase : "alive") : "dead: ",
-                live == NULL      ? why
-                : trouble != NULL ? ": "
-                                  : "",
-                live != NULL && trouble != NULL ? trouble : "");
+        if (asked != ERR_PERMISSION) { /* that was said */
+            tell_daemon(c, live, why);
+        }
         json_decref(live);
         return code;
     }
-    code = c->json ? status_print_json(c, &h, live, why) : status_print(c, &h, live, why);
+    if (c->json) {
+        code = status_print_json(c, &h, live, why);
+    } else {
+        char told[CLI_WHY_SIZE + 16];
+        snprintf(told, sizeof told, "%s%s", asked == ERR_PERMISSION ? "" : "dead here: ", why);
+        code = status_print(c, &h, live, told);
+    }
     json_decref(live);
     host_close(&h);
     return code;

@@ -18,5 +18,7 @@ int drill_status(const struct cli *c);
 int drill_end(const struct cli *c);
 /* What came of a run (NULL: the newest): objective against measured, every decision. */
 int drill_report(const struct cli *c, const char *run);
+/* The same of the newest run without its records, for who has just seen them; --json has all. */
+int drill_score(const struct cli *c);
 
 #endif

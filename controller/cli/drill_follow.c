@@ -1,6 +1,7 @@
 /* drill_follow.c: a live drill: asked for, watched in the journal until it has ended, aborted. */
 #include "cli/drill.h"
 
+#include "cli/drill_words.h"
 #include "cli/prediction.h"
 #include "cli/records.h"
 
@@ -33,9 +34,11 @@ static int command(const struct cli *c, json_t *request, const char *what, int64
     if (request == NULL) {
         return cli_misuse(c, "the reason is not valid UTF-8");
     }
-    json_t *answer = host_ask(c, request, ASK_TIMEOUT_MS, why);
-    if (answer == NULL) {
-        return cli_fail(c, ERR_UNAVAILABLE, "%s: no word on it: %s", what, why);
+    json_t *answer = NULL;
+    const int asked = host_ask_for(c, request, ASK_TIMEOUT_MS, &answer, why);
+    if (asked != OK) {
+        return cli_fail(c, OK, "%s: %s%s", what, asked == ERR_TIMEOUT ? "no word on it: " : "",
+                        why);
     }
     int code = CLI_OK;
     if (json_is_true(json_object_get(answer, "ok"))) {
@@ -51,23 +54,6 @@ static int command(const struct cli *c, json_t *request, const char *what, int64
 
 /* --- Watching -----------------------------------------------------------------------------------
  */
-
-static void put_move(const struct drill *d, const struct drill_move *m, struct text *t)
-{
-    if (m->state == DRILL_RUNNING && m->step < d->step_count) {
-        text_put(t, m->done ? "does " : "comes to ");
-        text_put(t, d->steps[m->step].name);
-        text_put(t, " (");
-        text_put(t, drill_action_name(d->steps[m->step].action));
-        text_put(t, ")");
-        return;
-    }
-    text_put(t, drill_state_name(m->state));
-    if (m->cause != DRILL_CAUSE_NONE) {
-        text_put(t, " for ");
-        text_put(t, drill_cause_name(m->cause));
-    }
-}
 
 /* Prints what was recorded since *offset, and moves it on. */
 static void tell_news(const struct cli *c, const struct host *h, const struct drill *d,
@@ -85,7 +71,7 @@ static void tell_news(const struct cli *c, const struct host *h, const struct dr
                          r.record.decide.drill.state != DRILL_NEVER &&
                          r.record.decide.change_count == 0 && r.record.decide.incident_count == 0;
             if (moves) {
-                put_move(d, &r.record.decide.drill, &t);
+                drill_put_move(d, &r.record.decide.drill, &t);
             } else {
                 record_sentence(h, &r, sentence);
                 text_put(&t, sentence);
@@ -148,6 +134,7 @@ int drill_begin(const struct cli *c, const struct drill *d, const struct host *h
         fprintf(c->out, "drill %s on %s, ", d->name, c->on);
         prediction_print(c, &p);
         prediction_done(&p);
+        fflush(c->out);
     }
     int code = command(c,
                        json_pack("{s:s, s:s, s:s, s:o, s:s}", "request", "drill", "id", id,
@@ -161,12 +148,8 @@ int drill_begin(const struct cli *c, const struct drill *d, const struct host *h
         fflush(c->out);
     }
     code = watch(c, d, asked);
-    if (c->json || code == CLI_OK) {
-        int told = drill_report(c, NULL);
-        return code == CLI_OK ? told : code;
-    }
-    (void)drill_report(c, NULL);
-    return code;
+    const int told = drill_score(c);
+    return code == CLI_OK ? told : code;
 }
 
 int drill_end(const struct cli *c)
@@ -184,7 +167,7 @@ int drill_end(const struct cli *c)
     bool under_way = drill_under_way(&h.control.drill);
     host_close(&h);
     if (!under_way) {
-        return cli_fail(c, ERR_NOT_FOUND, "no drill is under way");
+        return cli_fail(c, OK, "no drill is under way");
     }
     if (!new_id(id)) {
         return cli_fail(c, ERR_IO, "no random bytes");
@@ -206,59 +189,21 @@ int drill_end(const struct cli *c)
     return code;
 }
 
-/* --- Status -------------------------------------------------------------------------------------
- */
-
-static json_t *status_json(const struct control *k, const char *target)
-{
-    const struct drill_run *r = &k->drill;
-    json_t *injections = json_array();
-    for (uint16_t x = 0; x < k->fleet->idc_count; x++) {
-        const struct injection_state *at = &k->injections[x];
-        if (at->run == r->id) {
-            json_array_append_new(
-                injections, json_pack("{s:s, s:b, s:i}", "idc", k->fleet->idcs[x].name, "struck",
-                                      at->step != DRILL_MAX_STEPS, "status", (int)at->status));
-        }
-    }
-    return json_pack("{s:b, s:i, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:I, s:o}", "ok", 1, "run",
-                     (int)r->id, "drill", r->drill.name, "target", target, "state",
-                     drill_state_name(r->state), "cause", drill_cause_name(r->cause), "step",
-                     r->step + 1, "step_name", r->drill.steps[r->step].name, "identity",
-                     r->identity, "reason", r->reason, "offset", (json_int_t)r->offset,
-                     "injections", injections);
-}
-
 int drill_status(const struct cli *c)
 {
     struct host h;
-    char target[2 * FLEET_NAME_SIZE + 2];
     if (host_open(c, &h) != OK) {
         return CLI_FAILURE;
     }
-    const struct drill_run *r = &h.control.drill;
     int code = CLI_OK;
-    if (r->state == DRILL_NEVER) {
-        host_close(&h);
-        return c->json
-                   ? cli_print_json(c, json_pack("{s:b, s:i}", "ok", 1, "run", 0))
-                   : (fputs("no drill was run in this log\n", c->out) < 0 ? CLI_FAILURE : CLI_OK);
-    }
-    struct text t = text_over(target, sizeof target);
-    drill_target_put(h.control.fleet, r->drill.on, &r->target, &t);
     if (c->json) {
-        code = cli_print_json(c, status_json(&h.control, target));
+        json_t *run = drill_run_json(&h.control);
+        (void)json_object_set_new(run, "ok", json_true());
+        code = cli_print_json(c, run);
+    } else if (h.control.drill.state == DRILL_NEVER) {
+        fputs("no drill was run in this log\n", c->out);
     } else {
-        fprintf(c->out, "drill %u, %s on %s: %s", r->id, r->drill.name, target,
-                drill_state_name(r->state));
-        if (r->state == DRILL_RUNNING) {
-            fprintf(c->out, ", %s step %u of %u, %s", r->done ? "waiting in" : "before",
-                    r->step + 1U, r->drill.step_count, r->drill.steps[r->step].name);
-        }
-        if (r->cause != DRILL_CAUSE_NONE) {
-            fprintf(c->out, ", for %s", drill_cause_name(r->cause));
-        }
-        fprintf(c->out, "\n  run by %s: %s\n", r->identity, r->reason);
+        drill_print_run(&h.control, "", c->out);
     }
     host_close(&h);
     return code;

@@ -2,6 +2,8 @@
  * against measured, what was shed for how long, every decision. */
 #include "cli/drill.h"
 
+#include "cli/drill_effect.h"
+#include "cli/drill_words.h"
 #include "cli/past_fleets.h"
 #include "cli/records.h"
 
@@ -28,8 +30,9 @@ struct run_report {
     enum drill_state state;
     enum drill_cause cause;
     uint32_t core_errors_ppm;
-    struct logtime asked_at, began, ended, injected, decided, effect; /* us 0: not yet */
-    uint64_t generation;                                              /* of the first change */
+    uint32_t incident;                               /* of that cause */
+    struct logtime asked_at, began, ended, injected; /* us 0: not yet */
+    struct drill_effect effect;
     uint32_t slots_moved, decisions;
     uint32_t shed_count;
     struct shed *sheds;
@@ -85,6 +88,7 @@ static void take_move(struct run_report *p, const struct drill_move *m, struct l
     }
     p->state = m->state;
     p->cause = m->cause;
+    p->incident = m->incident;
     p->core_errors_ppm =
         m->core_errors_ppm > p->core_errors_ppm ? m->core_errors_ppm : p->core_errors_ppm;
     if (m->state != DRILL_RUNNING && m->state != DRILL_ABORTING) {
@@ -111,16 +115,16 @@ static void take_line(struct run_report *p, const struct host *h, const struct h
     text_put_duration(&t, logtime_diff_us(r->record.log_time, p->asked_at));
     text_put(&t, "  ");
     text_put(&t, sentence);
+    if (r->record.kind == RECORD_DECIDE && (int64_t)h->control.drill.offset > r->offset) {
+        drill_put_step(&p->drill, &r->record.decide.drill, &t); /* of an older run */
+    }
 }
 
-/* The first acknowledged push of what the drill changed. */
-static void take_outcome(struct run_report *p, const struct step *s, struct logtime now)
+/* The IDC that the drill takes away. */
+static uint16_t lost_idc(const struct run_report *p)
 {
-    bool acted = s->kind == STEP_OUTCOME && s->status == OK && p->generation != 0 &&
-                 s->fence.generation >= p->generation;
-    if (acted && p->effect.us == 0) {
-        p->effect = now;
-    }
+    return p->drill.on == DRILL_ON_IDC && drill_injects(&p->drill) ? p->asked.target.index
+                                                                   : FLEET_NONE;
 }
 
 static void take_record(struct run_report *p, const struct host *h, const struct host_record *r)
@@ -135,9 +139,8 @@ static void take_record(struct run_report *p, const struct host *h, const struct
         for (uint32_t i = 0; i < r->record.decide.change_count; i++) {
             take_change(p, &r->record.decide.changes[i], now);
         }
-        if (r->record.decide.change_count > 0 && p->injected.us != 0 && p->generation == 0) {
-            p->generation = r->record.decide.generation;
-            p->decided = now;
+        if (p->injected.us != 0) {
+            drill_effect_decide(&p->effect, p->fleet, &r->record.decide, lost_idc(p), now);
         }
         take_line(p, h, r);
         break;
@@ -149,7 +152,7 @@ static void take_record(struct run_report *p, const struct host *h, const struct
         take_line(p, h, r);
         break;
     case RECORD_STEP:
-        take_outcome(p, &r->record.step, now);
+        drill_effect_outcome(&p->effect, &r->record.step, now);
         if (r->record.step.kind == STEP_INJECTION) {
             take_line(p, h, r);
         }
@@ -237,9 +240,15 @@ static int read_run(const struct host *h, struct run_report *p)
 /* --- Telling ------------------------------------------------------------------------------------
  */
 
+/* From the stroke until then; -1: one of the two was not seen. */
+static int64_t since_stroke_us(const struct run_report *p, struct logtime then)
+{
+    return p->injected.us != 0 && then.us != 0 ? logtime_diff_us(then, p->injected) : -1;
+}
+
 static int64_t effect_us(const struct run_report *p)
 {
-    return p->injected.us != 0 && p->effect.us != 0 ? logtime_diff_us(p->effect, p->injected) : -1;
+    return since_stroke_us(p, p->effect.done);
 }
 
 static bool objective_met(const struct run_report *p)
@@ -278,7 +287,24 @@ static void print_sheds(const struct cli *c, const struct run_report *p)
     }
 }
 
-static void print_report(const struct cli *c, const struct run_report *p, const char *target)
+/* Before a refused drill is asked for again. */
+static const char *what_to_do(enum drill_cause cause)
+{
+    switch (cause) {
+    case DRILL_CAUSE_INCIDENT: return "wait until `spillway status` shows no open incident";
+    case DRILL_CAUSE_ORDER: return "`spillway status` shows it; spillway release ORDER ends it";
+    case DRILL_CAUSE_HEADROOM:
+        return "core would not fit without what it strikes: spillway drill check tells the loads";
+    case DRILL_CAUSE_ERRORS: return "core requests fail already: see to them first";
+    case DRILL_CAUSE_NONE:
+    case DRILL_CAUSE_PERSON:
+    case DRILL_CAUSE_TIME:
+    case DRILL_CAUSE_INJECTOR: break;
+    }
+    return "the records below tell why";
+}
+
+static void print_score(const struct cli *c, const struct run_report *p, const char *target)
 {
     char limit[64], share[2][64];
     struct text t = text_over(limit, sizeof limit), e = text_over(share[0], sizeof share[0]),
@@ -291,18 +317,27 @@ static void print_report(const struct cli *c, const struct run_report *p, const 
     if (p->cause != DRILL_CAUSE_NONE) {
         fprintf(c->out, " for %s", drill_cause_name(p->cause));
     }
+    if (p->incident != 0) {
+        fprintf(c->out, " (spillway explain incident %u)", p->incident);
+    }
+    if (p->state == DRILL_REFUSED) {
+        fprintf(c->out, "; nothing was struck\n  run by %s: %s\n  %s\n", p->asked.identity,
+                p->asked.reason, what_to_do(p->cause));
+        return;
+    }
     fprintf(c->out, ", objective %s\n  run by %s: %s\n", objective_met(p) ? "met" : "missed",
             p->asked.identity, p->asked.reason);
-    print_time(c, "from the stroke to the decision:",
-               p->injected.us != 0 && p->decided.us != 0 ? logtime_diff_us(p->decided, p->injected)
-                                                         : -1,
-               "");
-    print_time(c, "from the stroke to the effect:", effect_us(p), limit);
+    print_time(c, "from the stroke to the decision:", since_stroke_us(p, p->effect.decided), "");
+    print_time(c, "from the stroke to the effect everywhere:", effect_us(p), limit);
     fprintf(c->out, "  core errors at worst %s; the objective is %s (as the services tell)\n",
             share[0], share[1]);
     fprintf(c->out, "  %u slots moved, to and fro, in %u decisions\n", p->slots_moved,
             p->decisions);
     print_sheds(c, p);
+}
+
+static void print_lines(const struct cli *c, const struct run_report *p)
+{
     fputs("records, by log time since it was asked for:\n", c->out);
     for (uint32_t i = 0; i < p->line_count; i++) {
         fprintf(c->out, "  %s\n", p->lines[i]);
@@ -333,22 +368,21 @@ static json_t *report_json(const struct run_report *p, const char *target)
     for (uint32_t i = 0; i < p->line_count; i++) {
         json_array_append_new(lines, json_string(p->lines[i]));
     }
-    int64_t decided =
-        p->injected.us != 0 && p->decided.us != 0 ? logtime_diff_us(p->decided, p->injected) : -1;
-    return json_pack("{s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:i, s:i, "
-                     "s:o, s:o}",
-                     "ok", p->state == DRILL_PASSED, "drill", p->drill.name, "target", target,
-                     "state", drill_state_name(p->state), "cause", drill_cause_name(p->cause),
-                     "identity", p->asked.identity, "reason", p->asked.reason, "objective_met",
-                     objective_met(p), "decided_us", (json_int_t)decided, "effect_us",
-                     (json_int_t)effect_us(p), "objective_effect_us",
-                     (json_int_t)p->drill.objective_us, "core_errors_ppm",
-                     (json_int_t)p->core_errors_ppm, "objective_core_errors_ppm",
-                     (json_int_t)p->drill.objective_ppm, "slots_moved", (int)p->slots_moved,
-                     "decisions", (int)p->decisions, "shed", sheds_json(p), "records", lines);
+    const int64_t decided = since_stroke_us(p, p->effect.decided);
+    return json_pack(
+        "{s:b, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:i, s:i, "
+        "s:o, s:o}",
+        "ok", p->state == DRILL_PASSED, "drill", p->drill.name, "target", target, "state",
+        drill_state_name(p->state), "cause", drill_cause_name(p->cause), "incident",
+        (int)p->incident, "identity", p->asked.identity, "reason", p->asked.reason, "objective_met",
+        objective_met(p), "decided_us", (json_int_t)decided, "effect_us", (json_int_t)effect_us(p),
+        "objective_effect_us", (json_int_t)p->drill.objective_us, "core_errors_ppm",
+        (json_int_t)p->core_errors_ppm, "objective_core_errors_ppm",
+        (json_int_t)p->drill.objective_ppm, "slots_moved", (int)p->slots_moved, "decisions",
+        (int)p->decisions, "shed", sheds_json(p), "records", lines);
 }
 
-static int tell(const struct cli *c, const struct run_report *p)
+static int tell(const struct cli *c, const struct run_report *p, bool brief)
 {
     char target[2 * FLEET_NAME_SIZE + 2];
     struct text t = text_over(target, sizeof target);
@@ -356,25 +390,43 @@ static int tell(const struct cli *c, const struct run_report *p)
     if (c->json) {
         return cli_print_json(c, report_json(p, target));
     }
-    print_report(c, p, target);
+    print_score(c, p, target);
+    if (brief) {
+        fputs("every record of it: spillway drill report\n", c->out);
+    } else {
+        print_lines(c, p);
+    }
     return CLI_OK;
 }
 
-static int report_on(const struct cli *c, const struct host *h, uint64_t run)
+static int report_on(const struct cli *c, const struct host *h, uint64_t run, bool brief)
 {
     struct host_record ask = {0};
     struct run_report p = {0};
     int status = find_ask(h, run, &ask);
     if (status != OK) {
-        return cli_fail(c, status, "drill run %llu in this host's journal",
-                        (unsigned long long)run);
+        return status == ERR_NOT_FOUND
+                   ? cli_fail(c, OK, "no drill %llu in this host's journal; the newest is %u",
+                              (unsigned long long)run, h->control.drill.id)
+                   : cli_fail(c, status, "the records of drill %llu", (unsigned long long)run);
     }
     status = begin_report(h, &ask, &p);
     status = status == OK ? read_run(h, &p) : status;
-    int code = status == OK ? tell(c, &p) : cli_fail(c, status, "the records of the run");
+    int code = status == OK ? tell(c, &p, brief) : cli_fail(c, status, "the records of the run");
     host_record_done(&ask);
     free(p.sheds);
     free(p.lines);
+    return code;
+}
+
+int drill_score(const struct cli *c)
+{
+    struct host h;
+    if (host_open(c, &h) != OK) {
+        return CLI_FAILURE;
+    }
+    int code = report_on(c, &h, h.control.drill.id, true);
+    host_close(&h);
     return code;
 }
 
@@ -391,8 +443,8 @@ int drill_report(const struct cli *c, const char *run)
         return CLI_FAILURE;
     }
     wanted = wanted == 0 ? h.control.drill.id : wanted;
-    int code = wanted == 0 ? cli_fail(c, ERR_NOT_FOUND, "no drill was run in this log")
-                           : report_on(c, &h, wanted);
+    int code = wanted == 0 ? cli_fail(c, OK, "no drill was run in this log")
+                           : report_on(c, &h, wanted, false);
     host_close(&h);
     return code;
 }

@@ -1,6 +1,7 @@
 /* drill_run.c: what a drill would do, and running it: as a shadow here, or live by the log. */
 #include "cli/drill.h"
 
+#include "cli/drill_words.h"
 #include "cli/evidence.h"
 #include "cli/prediction.h"
 #include "cli/records.h"
@@ -15,6 +16,19 @@ struct aim {
     struct drill_target target;
 };
 
+/* One at a time: what is foreseen or begun beside a drill under way would be mixed with it. */
+static int tell_busy(const struct cli *c, const struct host *h)
+{
+    const struct drill_run *r = &h->control.drill;
+    char room[SENTENCE_SIZE];
+    struct text t = text_over(room, sizeof room);
+    drill_put_run(h->control.fleet, r, &t);
+    return cli_fail(c, OK,
+                    "%s, is under way, run by %s: %s. One drill at a time: wait for its end "
+                    "(spillway drill status), or end it: spillway drill abort --reason TEXT",
+                    room, r->identity, r->reason);
+}
+
 /* Opens the journal and finds the target. CLI_OK, or the exit code after the failure was told. */
 static int take_aim(const struct cli *c, const struct drill *d, struct aim *ret)
 {
@@ -26,9 +40,19 @@ static int take_aim(const struct cli *c, const struct drill *d, struct aim *ret)
         return CLI_FAILURE;
     }
     if (drill_target_find(aim.host.control.fleet, d->on, c->on, &aim.target) != OK) {
+        char there[CLI_WHY_SIZE] = "";
+        struct text t = text_over(there, sizeof there);
+        drill_put_targets(aim.host.control.fleet, d->on, &t);
         host_close(&aim.host);
-        return cli_fail(c, ERR_NOT_FOUND, "the fleet has no %s named %s", drill_on_name(d->on),
-                        c->on);
+        return cli_fail(c, OK,
+                        "the drill %s is on %s %s, and the fleet has none named %s; it has: %s",
+                        d->name, d->on == DRILL_ON_IDC ? "an" : "a", drill_on_name(d->on), c->on,
+                        there[0] != '\0' ? there : "none");
+    }
+    if (drill_under_way(&aim.host.control.drill)) {
+        int code = tell_busy(c, &aim.host);
+        host_close(&aim.host);
+        return code;
     }
     *ret = aim;
     return CLI_OK;
@@ -46,7 +70,9 @@ int drill_predict(const struct cli *c, const struct drill *d)
     if (status != OK) {
         code = cli_fail(c, status, "the drill %s on %s cannot be foretold", d->name, c->on);
     } else if (c->json) {
-        code = cli_print_json(c, prediction_json(&p));
+        json_t *foretold = prediction_json(&p);
+        (void)json_object_set_new(foretold, "ok", json_true());
+        code = cli_print_json(c, foretold);
     } else {
         fprintf(c->out, "drill %s on %s, ", d->name, c->on);
         prediction_print(c, &p);

@@ -181,6 +181,11 @@ int command_dry_run(const struct cli *c)
 {
     struct trial t;
     const int status = trial_run(c, &t);
+    if (status == ERR_NOT_FOUND && strcmp(c->verb, "undo") == 0) {
+        return cli_fail(c, status,
+                        "undo: would be refused: record %s is no decision, or not kept here",
+                        c->args[0]);
+    }
     if (status != OK) {
         return cli_fail(c, status, "%s: cannot be foreseen", c->verb);
     }

@@ -4,6 +4,7 @@
 
 #include "actuate/feature.h"
 #include "actuate/route_hold.h"
+#include "config/confine.h"
 #include "config/keys.h"
 
 #include <string.h>
@@ -37,6 +38,10 @@ static int target_of(const struct cli *c, const struct fleet *f, uint16_t server
                              .timeout_us =
                                  timeout < DNS_TIMEOUT_MOST_US ? timeout : DNS_TIMEOUT_MOST_US};
     snprintf(t->zone, sizeof t->zone, "%s", f->zone);
+    if (confine_memory() != OK) {
+        snprintf(why, CLI_WHY_SIZE, "its memory, which is to hold keys, stays open to others");
+        return ERR_PERMISSION;
+    }
     const bool first = add_key(c, s->tsig_key, t, why);
     const bool second = add_key(c, s->tsig_key_next, t, why);
     return first || second ? OK : ERR_PERMISSION;

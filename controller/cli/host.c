@@ -89,8 +89,7 @@ static int open_lent(const struct cli *c, struct host *ret_h)
     status = status == OK ? decode_control(bytes, size, &h) : status;
     free(bytes);
     if (status != OK) {
-        (void)cli_fail(c, status,
-                       "journal %s may not be read by you, and spillwayd lends nothing: %s",
+        (void)cli_fail(c, OK, "journal %s may not be read by you, and spillwayd lends nothing: %s",
                        c->journal, why);
         host_close(&h);
         return status;

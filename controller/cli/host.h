@@ -49,8 +49,9 @@ bool host_record_counts(const struct host_record *r);
 /* Sends one request (stolen) to the daemon and waits for the answer: NULL when it does not answer,
  * with a sentence in why (CLI_WHY_SIZE bytes). */
 json_t *host_ask(const struct cli *c, json_t *request, int timeout_ms, char *why);
-/* The same, and what became of it: OK; ERR_UNAVAILABLE: it was not sent; ERR_TIMEOUT: it was, and
- * nobody knows what came of it. */
+/* The same, and what became of it: OK; ERR_UNAVAILABLE, ERR_PERMISSION (the socket is not for this
+ * user), ERR_TOO_LARGE (its path), ERR_MEMORY: it was not sent; ERR_TIMEOUT: it was, and nobody
+ * knows what came of it. */
 int host_ask_for(const struct cli *c, json_t *request, int timeout_ms, json_t **ret_answer,
                  char *why) MUST_CHECK;
 /* Prints and frees. */

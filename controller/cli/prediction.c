@@ -245,8 +245,10 @@ static void print_steps(const struct cli *c, const struct prediction *p)
     for (uint32_t i = 0; i < n && i < FORECAST_MAX_STEPS; i++) {
         char room[1024];
         struct text t = text_over(room, sizeof room);
-        text_put(&t, "after ");
-        text_put_duration(&t, s[i].at_us);
+        text_put(&t, s[i].at_us > 0 ? "after " : "at once");
+        if (s[i].at_us > 0) {
+            text_put_duration(&t, s[i].at_us);
+        }
         text_put(&t, ": ");
         text_put(&t, decide_purpose_name(s[i].purpose));
         if (s[i].incident_count > 0) {

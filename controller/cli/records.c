@@ -1,6 +1,7 @@
 /* records.c: records and incidents as sentences and JSON. */
 #include "cli/records.h"
 
+#include "cli/drill_words.h"
 #include "cli/past_fleets.h"
 #include "core/explain.h"
 #include "fold/fold.h"
@@ -27,7 +28,13 @@ const char *replica_name(const struct fleet *f, uint16_t replica, char *room)
 void record_sentence(const struct host *h, const struct host_record *r, char *room)
 {
     struct text t = text_over(room, SENTENCE_SIZE);
+    const struct drill_run *run = &h->control.drill;
     explain_line(host_fleet_at(h, r->offset), &r->record, r->offset, &t);
+    /* A move names its step by number; the newest run's runbook is at hand. */
+    if (r->record.kind == RECORD_DECIDE && run->state != DRILL_NEVER &&
+        r->offset > (int64_t)run->offset) {
+        drill_put_step(&run->drill, &r->record.decide.drill, &t);
+    }
 }
 
 /* It notes what services measure and nothing else: so many of them that people would see no other.

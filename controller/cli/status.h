@@ -40,7 +40,7 @@ void demands_print(const struct control *c, FILE *out);
 json_t *announcements_json(const struct control *c);
 void announcements_print(const struct control *c, FILE *out);
 
-/* live: the daemon's answer, or NULL and why it is missing. */
+/* live: the daemon's answer, or NULL and why it is missing (for people: the whole sentence). */
 int status_print(const struct cli *c, const struct host *h, const json_t *live, const char *why);
 int status_print_json(const struct cli *c, const struct host *h, json_t *live, const char *why);
 

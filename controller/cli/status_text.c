@@ -1,4 +1,5 @@
 /* status_text.c: `spillway status` for people: one screen, answers in ten seconds. */
+#include "cli/drill_words.h"
 #include "cli/orders.h"
 #include "cli/status.h"
 #include "core/explain.h"
@@ -29,8 +30,7 @@ static void print_head(const struct cli *c, const struct host *h, const json_t *
     fprintf(c->out, "leader     %s\n",
             k->epoch == 0 ? "none yet" : replica_name(k->fleet, k->leader.replica, room));
     if (live == NULL) {
-        fprintf(c->out,
-                "%sdaemon     dead here: %s. What follows is from the journal, and may be old%s\n",
+        fprintf(c->out, "%sdaemon     %s. What follows is from the journal, and may be old%s\n",
                 p.bad, why, p.off);
         return;
     }
@@ -43,6 +43,17 @@ static void print_head(const struct cli *c, const struct host *h, const json_t *
             trouble != NULL ? "; " : "", trouble != NULL ? trouble : "");
     if (halted != NULL) {
         fprintf(c->out, "%sHALTED     acting has stopped: %s%s\n", p.bad, halted, p.off);
+    }
+}
+
+/* What breaks now may be broken on purpose. */
+static void print_drill(const struct cli *c, const struct host *h)
+{
+    const struct paint p = paint_of(c);
+    if (drill_under_way(&h->control.drill)) {
+        fprintf(c->out, "\n%sDRILL UNDER WAY%s\n", p.bold, p.off);
+        drill_print_run(&h->control, "  ", c->out);
+        fputs("  end it at once: spillway drill abort --reason TEXT\n", c->out);
     }
 }
 
@@ -88,8 +99,9 @@ static void print_done(const struct cli *c, const struct host *h)
     fprintf(c->out, "  %s\n", line);
     for (uint32_t i = 0; i < r.record.decide.incident_count && i < 4; i++) {
         const struct incident *incident = &r.record.decide.incidents[i];
-        fprintf(c->out, "  why: #%u %s, rule: %s\n", incident->id,
-                incident_kind_name(incident->kind), rule_text(incident->rule));
+        fprintf(c->out, "  why: #%u %s, %s; the rule that named it: %s\n", incident->id,
+                incident_kind_name(incident->kind), incident_state_name(incident->state),
+                rule_text(incident->rule));
     }
     for (uint32_t i = 0; i < r.record.decide.guard_count; i++) {
         if (!r.record.decide.guards[i].passed) {
@@ -215,6 +227,7 @@ int status_print(const struct cli *c, const struct host *h, const json_t *live, 
 {
     print_head(c, h, live, why);
     print_orders(c, h);
+    print_drill(c, h);
     demands_print(&h->control, c->out);
     print_broke(c, h, live);
     print_done(c, h);

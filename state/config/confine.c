@@ -1,4 +1,5 @@
-/* confine.c: capabilities by libcap; every step is checked, and the result once more. */
+/* confine.c: capabilities by libcap, memory by prctl(2); every step is checked, and the result once
+ * more. */
 #include "config/confine.h"
 
 #include <linux/securebits.h>
@@ -64,6 +65,13 @@ static bool matches(cap_t wanted)
     return same;
 }
 
+int confine_memory(void)
+{
+    return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 && prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0
+               ? OK
+               : ERR_PERMISSION;
+}
+
 int confine(const cap_value_t *keep, uint32_t count)
 {
     cap_reset_ambient();
@@ -75,6 +83,8 @@ int confine(const cap_value_t *keep, uint32_t count)
         status = ERR_PERMISSION;
     if (status == OK && !matches(wanted))
         status = ERR_PERMISSION;
+    if (status == OK)
+        status = confine_memory(); /* last: a change of capabilities may set it anew */
     cap_free(wanted);
     return status;
 }

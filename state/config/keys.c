@@ -73,6 +73,33 @@ static int decode(const char *s, size_t n, uint8_t *bytes, size_t room)
     return (int)out;
 }
 
+/* Who can write the directory can put one key in the place of another. */
+static int open_folder(const char *path, char *why, size_t why_size, int *ret_fd)
+{
+    struct stat st;
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        const int e = errno;
+        if (fd >= 0) {
+            close(fd);
+        }
+        return refuse(why, why_size,
+                      e == ENOENT || e == ENOTDIR ? ERR_NOT_FOUND
+                      : e == EACCES               ? ERR_PERMISSION
+                                                  : ERR_IO,
+                      "the directory of keys %s: %s", path, strerror(e));
+    }
+    if ((st.st_uid != geteuid() && st.st_uid != 0) || (st.st_mode & 022) != 0) {
+        close(fd);
+        return refuse(why, why_size, ERR_PERMISSION,
+                      "the directory of keys %s (of uid %u, mode %04o) can be changed by others: "
+                      "run chown root and chmod go-w on it",
+                      path, (unsigned)st.st_uid, (unsigned)(st.st_mode & 07777));
+    }
+    *ret_fd = fd;
+    return OK;
+}
+
 static int check_file(int fd, const char *path, char *why, size_t why_size)
 {
     struct stat st;
@@ -80,7 +107,8 @@ static int check_file(int fd, const char *path, char *why, size_t why_size)
         return refuse(why, why_size, ERR_IO, "%s: %s", path, strerror(errno));
     }
     if (!S_ISREG(st.st_mode)) {
-        return refuse(why, why_size, ERR_PERMISSION, "%s is not a regular file", path);
+        return refuse(why, why_size, ERR_PERMISSION,
+                      "%s is not a regular file: put one there that holds the key", path);
     }
     if ((st.st_mode & 07177) != 0) {
         return refuse(why, why_size, ERR_PERMISSION,
@@ -89,8 +117,9 @@ static int check_file(int fd, const char *path, char *why, size_t why_size)
     }
     if (st.st_uid != geteuid() && st.st_uid != 0) {
         return refuse(why, why_size, ERR_PERMISSION,
-                      "%s belongs to uid %u, expected the uid of this process or root", path,
-                      (unsigned)st.st_uid);
+                      "%s belongs to uid %u, expected the uid of this process or root: run chown "
+                      "on it",
+                      path, (unsigned)st.st_uid);
     }
     return OK;
 }
@@ -121,11 +150,47 @@ static int read_key(int fd, const char *path, struct key *key, char *why, size_t
     explicit_bzero(text, sizeof text);
     if (size < KEY_MIN_SIZE) {
         return refuse(why, why_size, ERR_INVALID,
-                      "%s does not hold one line of base64 of %d to %d bytes", path, KEY_MIN_SIZE,
-                      KEY_MAX_SIZE);
+                      "%s does not hold one line of base64 of %d to %d bytes: write it again "
+                      "(head -c 32 /dev/urandom | base64)",
+                      path, KEY_MIN_SIZE, KEY_MAX_SIZE);
     }
     key->size = (size_t)size;
     return OK;
+}
+
+/* Opens <keys_dir>/<id>.key; path is how it is called to people. */
+static int open_file(const char *keys_dir, const char *id, const char *path, char *why,
+                     size_t why_size, int *ret_fd)
+{
+    char name[KEY_ID_SIZE + sizeof ".key"];
+    int folder = -1;
+    const int status = open_folder(keys_dir, why, why_size, &folder);
+    if (status != OK) {
+        return status;
+    }
+    snprintf(name, sizeof name, "%s.key", id);
+    const int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    const int e = errno;
+    close(folder);
+    if (fd >= 0) {
+        *ret_fd = fd;
+        return OK;
+    }
+    switch (e) {
+    case ENOENT:
+        return refuse(why, why_size, ERR_NOT_FOUND, "%s is not there: put the key there", path);
+    case ELOOP:
+        return refuse(why, why_size, ERR_PERMISSION,
+                      "%s is a symbolic link, expected the file itself: put the key there", path);
+    case EACCES:
+        return refuse(why, why_size, ERR_PERMISSION,
+                      "%s may not be read by uid %u: run chown or chmod on it", path,
+                      (unsigned)geteuid());
+    case ENXIO: /* a socket */
+        return refuse(why, why_size, ERR_PERMISSION,
+                      "%s is not a regular file: put one there that holds the key", path);
+    }
+    return refuse(why, why_size, ERR_IO, "%s: %s", path, strerror(e));
 }
 
 int key_load(const char *keys_dir, const char *id, struct key *ret_key, char *why, size_t why_size)
@@ -138,18 +203,14 @@ int key_load(const char *keys_dir, const char *id, struct key *ret_key, char *wh
     if (n < 0 || (size_t)n >= sizeof path) {
         return refuse(why, why_size, ERR_INVALID, "the path of key %s is too long", id);
     }
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd < 0) {
-        const int status = errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND
-                           : errno == EACCES || errno == ELOOP ? ERR_PERMISSION
-                                                               : ERR_IO;
-        return refuse(why, why_size, status, "%s: %s", path,
-                      errno == ELOOP ? "is a symbolic link, expected the file itself"
-                                     : strerror(errno));
+    int fd = -1;
+    int status = open_file(keys_dir, id, path, why, why_size, &fd);
+    if (status != OK) {
+        return status;
     }
     struct key key = {0};
     memcpy(key.id, id, strlen(id) + 1);
-    int status = check_file(fd, path, why, why_size);
+    status = check_file(fd, path, why, why_size);
     if (status == OK) {
         status = read_key(fd, path, &key, why, why_size);
     }

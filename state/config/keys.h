@@ -2,7 +2,8 @@
  *
  * <keys_dir>/<key-id>.key holds one line of base64 (a final newline is allowed). The file must be a
  * regular file of the running user or root, not reachable for group and others (mode 0600 or 0400),
- * and not a symbolic link. */
+ * and not a symbolic link; nor may others change the directory. The file is read by read(2) into
+ * one buffer, which is wiped. */
 #ifndef SPILLWAY_CONFIG_KEYS_H
 #define SPILLWAY_CONFIG_KEYS_H
 
@@ -25,7 +26,8 @@ struct key {
 
 /* Loads a key. Errors, with *ret_key untouched:
  *   ERR_NOT_FOUND   no such file (or no such directory)
- *   ERR_PERMISSION  owner, mode or type of the file is wrong, or it may not be read
+ *   ERR_PERMISSION  owner, mode or type of the file is wrong, or it may not be read; others may
+ *                   change the directory
  *   ERR_INVALID     the id is no key id, or the content is not base64 of 16 to 128 bytes
  *   ERR_IO          reading failed
  * why, when not NULL, gets one sentence for people that names the file and the remedy (no secret).

@@ -93,35 +93,83 @@ static void write_zone(const struct nameserver *n)
     fclose(f);
 }
 
-static void write_config(const struct nameserver *n)
+static void write_key(const struct nameserver *n, FILE *f, const struct dns_key *key)
 {
-    struct dns_key key = test_key();
     char secret[256];
+    EVP_EncodeBlock((unsigned char *)secret, key->secret, (int)key->size);
+    fprintf(f,
+            n->software == SOFTWARE_KNOT
+                ? "  - id: %s\n    algorithm: hmac-sha256\n    secret: %s\n"
+                : "key \"%s\" { algorithm hmac-sha256; secret \"%s\"; };\n",
+            key->name, secret);
+}
+
+static void write_knot(const struct nameserver *n, FILE *f, const struct dns_key *keys,
+                       const bool *allowed, size_t count)
+{
+    const char *d = n->directory, *before = "";
+    fprintf(f,
+            "server:\n    listen: 127.0.0.1@%u\n    rundir: %s\n    udp-workers: 1\n"
+            "    tcp-workers: 1\n    background-workers: 1\n"
+            "database:\n    storage: %s\n"
+            "log:\n  - target: %s/log\n    any: warning\n"
+            "key:\n",
+            n->port, d, d, d);
+    for (size_t i = 0; i < count; i++)
+        write_key(n, f, &keys[i]);
+    fprintf(f, "acl:\n  - id: spillway\n    action: update\n    key: [");
+    for (size_t i = 0; i < count; i++) {
+        if (allowed[i]) {
+            fprintf(f, "%s%s", before, keys[i].name);
+            before = ", ";
+        }
+    }
+    fprintf(f, "]\nzone:\n  - domain: gslb.example\n    file: %s/zone\n    acl: spillway\n", d);
+}
+
+static void write_bind(const struct nameserver *n, FILE *f, const struct dns_key *keys,
+                       const bool *allowed, size_t count)
+{
     const char *d = n->directory;
-    EVP_EncodeBlock((unsigned char *)secret, key.secret, (int)key.size);
-    FILE *f = create(n, "conf");
+    fprintf(f,
+            "options { directory \"%s\"; listen-on port %u { 127.0.0.1; }; listen-on-v6 { "
+            "none; };\n"
+            "  recursion no; pid-file none; session-keyfile none; dnssec-validation no;\n"
+            "  lock-file none; };\n"
+            "controls { };\n",
+            d, n->port);
+    for (size_t i = 0; i < count; i++)
+        write_key(n, f, &keys[i]);
+    fprintf(f, "zone \"gslb.example\" { type primary; file \"%s/zone\"; update-policy {", d);
+    for (size_t i = 0; i < count; i++) {
+        if (allowed[i])
+            fprintf(f, " grant %s zonesub ANY;", keys[i].name);
+    }
+    fprintf(f, " }; };\n");
+}
+
+/* Moved into its place, so that the server never reads half of it. */
+static void write_config(const struct nameserver *n, const struct dns_key *keys,
+                         const bool *allowed, size_t count)
+{
+    char fresh[128], path[128];
+    FILE *f = create(n, "conf.new");
     if (n->software == SOFTWARE_KNOT)
-        fprintf(f,
-                "server:\n    listen: 127.0.0.1@%u\n    rundir: %s\n    udp-workers: 1\n"
-                "    tcp-workers: 1\n    background-workers: 1\n"
-                "database:\n    storage: %s\n"
-                "log:\n  - target: %s/log\n    any: warning\n"
-                "key:\n  - id: %s\n    algorithm: hmac-sha256\n    secret: %s\n"
-                "acl:\n  - id: spillway\n    key: %s\n    action: update\n"
-                "zone:\n  - domain: gslb.example\n    file: %s/zone\n    acl: spillway\n",
-                n->port, d, d, d, key.name, secret, key.name, d);
+        write_knot(n, f, keys, allowed, count);
     else
-        fprintf(f,
-                "options { directory \"%s\"; listen-on port %u { 127.0.0.1; }; listen-on-v6 { "
-                "none; };\n"
-                "  recursion no; pid-file none; session-keyfile none; dnssec-validation no;\n"
-                "  lock-file none; };\n"
-                "controls { };\n"
-                "key \"%s\" { algorithm hmac-sha256; secret \"%s\"; };\n"
-                "zone \"gslb.example\" { type primary; file \"%s/zone\";\n"
-                "  update-policy { grant %s zonesub ANY; }; };\n",
-                d, n->port, key.name, secret, d, key.name);
+        write_bind(n, f, keys, allowed, count);
     fclose(f);
+    snprintf(fresh, sizeof(fresh), "%s/conf.new", n->directory);
+    snprintf(path, sizeof(path), "%s/conf", n->directory);
+    ck_assert_int_eq(rename(fresh, path), 0);
+}
+
+void nameserver_keys(struct nameserver *n, const struct dns_key *keys, const bool *allowed,
+                     size_t count)
+{
+    write_config(n, keys, allowed, count);
+    if (n->pid != 0)
+        ck_assert_int_eq(kill(n->pid, SIGHUP), 0);
 }
 
 static void wait_until_it_listens(const struct nameserver *n)
@@ -170,7 +218,9 @@ void nameserver_start(struct nameserver *n, enum software software)
     snprintf(n->directory, sizeof(n->directory), "/tmp/spillway-test-dns-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(n->directory));
     write_zone(n);
-    write_config(n);
+    struct dns_key key = test_key();
+    const bool allowed = true;
+    write_config(n, &key, &allowed, 1);
     nameserver_run(n, NULL);
 }
 
@@ -179,6 +229,8 @@ void nameserver_kill(struct nameserver *n, int signal)
     if (n->pid == 0)
         return;
     kill(n->pid, signal);
+    if (signal == SIGSTOP)
+        waitpid(n->pid, NULL, WUNTRACED); /* until all of its threads stand still */
     if (signal == SIGSTOP || signal == SIGCONT)
         return;
     waitpid(n->pid, NULL, 0);

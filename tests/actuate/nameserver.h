@@ -23,6 +23,10 @@ const char *nameserver_name(enum software software);
 /* Makes the directory, configuration and empty zone gslb.example, and starts it; the key is
  * test_key(). */
 void nameserver_start(struct nameserver *n, enum software software);
+/* Gives it these keys instead, each known there, and allowed to change the zone when so said; a
+ * running one is told to read them. */
+void nameserver_keys(struct nameserver *n, const struct dns_key *keys, const bool *allowed,
+                     size_t count);
 /* Starts it again on the same port and data. preload: a library to load into it, or NULL. */
 void nameserver_run(struct nameserver *n, const char *preload);
 void nameserver_kill(struct nameserver *n, int signal);

@@ -3,6 +3,8 @@
 #include "nameserver.h"
 #include "proxy.h"
 
+#include "actuate/dns_hold.h"
+
 #include <check.h>
 #include <openssl/evp.h>
 #include <signal.h>
@@ -186,6 +188,106 @@ TEST_EACH(finds_keys_and_clocks_wrong)
     ck_assert_int_eq(push(p, &one, true), ERR_CLOCK);
     ck_assert_ptr_nonnull(strstr(waiter.last.detail, "3600 s ahead"));
     dns_pusher_free(p);
+}
+
+/* Pushes one plan after the other, each with its own answers, until the server knows the key, or no
+ * longer does: each has to arrive. */
+static uint64_t push_until(struct dns_pusher *p, const struct dns_key *key, bool known,
+                           uint64_t generation)
+{
+    struct dns_target one = test_target(server.port);
+    struct fence_state there;
+    char detail[ACTUATE_DETAIL_SIZE];
+    one.keys[0] = *key;
+    for (uint64_t last = generation + 400; generation < last;) {
+        generation++;
+        struct plan plan = world_plan(&world, generation, (unsigned)generation);
+        ck_assert_int_eq(push(p, &plan, false), OK);
+        ck_assert(fence_compare(&waiter.last.found, &plan.fence) == FENCE_EQUAL);
+        int status = dns_hold_read(&one, &there, detail);
+        ck_assert_msg(status == OK || status == ERR_UNAUTHENTIC, "%s", detail);
+        if ((status == OK) == known) {
+            ck_assert_uint_eq(known ? there.fence.generation : generation, generation);
+            return generation;
+        }
+    }
+    ck_abort_msg("%s has not read its keys again", nameserver_name(server.software));
+}
+
+/* The hosts read their keys again while a push is out: what was not finished is pushed once more,
+ * as the replica does that hears of it. */
+static struct dns_pusher *read_keys_again(struct dns_pusher *p, const struct dns_target *target,
+                                          uint64_t generation)
+{
+    struct plan plan = world_plan(&world, generation, (unsigned)generation);
+    struct dns_job job = {.fleet = &world.fleet, .plan = &plan};
+    ck_assert_int_eq(dns_push(p, &job), OK);
+    for (int i = 0; i < 5; i++)
+        uv_run(&loop, UV_RUN_NOWAIT);
+    dns_pusher_free(p);
+    p = pusher_to(target);
+    ck_assert_int_eq(push(p, &plan, false), OK);
+    return p;
+}
+
+/* docs/operations.md, "TSIG, without a gap". */
+TEST_EACH(a_key_is_changed_without_a_gap)
+{
+    struct dns_key keys[2] = {test_key(), test_key()};
+    const bool both[2] = {true, true};
+    snprintf(keys[1].name, sizeof(keys[1].name), "tsig-spillway-b");
+    keys[1].secret[5] ^= 0x55;
+    struct dns_target target = test_target(server.port);
+    struct dns_pusher *p = pusher_to(&target);
+    struct plan one = world_plan(&world, 1, 0);
+    ck_assert_int_eq(push(p, &one, true), OK);
+    target.keys[1] = keys[1]; /* the hosts have the new one, the server does not */
+    target.key_count = 2;
+    p = read_keys_again(p, &target, 2);
+    nameserver_keys(&server, keys, both, 2);
+    uint64_t generation = push_until(p, &keys[1], true, 2);
+    nameserver_keys(&server, &keys[1], both, 1);
+    generation = push_until(p, &keys[0], false, generation);
+    target.keys[0] = keys[1];
+    target.key_count = 1;
+    p = read_keys_again(p, &target, generation + 1); /* the old one is gone everywhere */
+    generation = push_until(p, &keys[1], true, generation + 1);
+    dns_pusher_free(p);
+    target.keys[0] = keys[0]; /* and who has only that one is refused */
+    p = pusher_to(&target);
+    struct plan last = world_plan(&world, generation + 1, 0);
+    ck_assert_int_eq(push(p, &last, false), ERR_UNAUTHENTIC);
+    dns_pusher_free(p);
+}
+
+/* The server knows both keys, and lets only the second change the zone. */
+TEST_EACH(a_key_that_is_refused_is_not_the_last_one)
+{
+    struct dns_key keys[2] = {test_key(), test_key()};
+    const bool second[2] = {false, true};
+    snprintf(keys[1].name, sizeof(keys[1].name), "tsig-spillway-b");
+    struct plan one = world_plan(&world, 1, 0), two = world_plan(&world, 2, 1);
+    struct dns_target target = test_target(server.port);
+    target.keys[1] = keys[1];
+    target.key_count = 2;
+    struct dns_pusher *p = pusher_to(&target);
+    ck_assert_int_eq(push(p, &one, true), OK);
+    nameserver_kill(&server, SIGTERM);
+    nameserver_keys(&server, keys, second, 2);
+    nameserver_run(&server, NULL);
+    ck_assert_int_eq(push(p, &two, false), OK);
+    struct fence_state there;
+    char detail[ACTUATE_DETAIL_SIZE];
+    struct fence_hold hold = {.id = 7, .who = "ada", .why = "test"};
+    ck_assert_int_eq(dns_hold_read(&target, &there, detail), OK);
+    ck_assert_int_eq(dns_hold_write(&target, &there, &hold, NULL, detail), OK);
+    dns_pusher_free(p);
+    target.key_count = 1; /* BIND lets it read, and Knot does not know it then */
+    hold.id = 0;
+    int status = dns_hold_read(&target, &there, detail);
+    if (status == OK)
+        status = dns_hold_write(&target, &there, &hold, NULL, detail);
+    ck_assert_int_eq(status, server.software == SOFTWARE_BIND ? ERR_REFUSED : ERR_UNAUTHENTIC);
 }
 
 /* What a lost or damaged reply to an UPDATE may cost: nothing but a look at the fence. */
@@ -422,6 +524,8 @@ static Suite *suite(void)
     tcase_add_loop_test(t, stops_at_a_hold, 0, SOFTWARE_COUNT);
     tcase_add_loop_test(t, puts_back_what_others_change, 0, SOFTWARE_COUNT);
     tcase_add_loop_test(t, finds_keys_and_clocks_wrong, 0, SOFTWARE_COUNT);
+    tcase_add_loop_test(t, a_key_is_changed_without_a_gap, 0, SOFTWARE_COUNT);
+    tcase_add_loop_test(t, a_key_that_is_refused_is_not_the_last_one, 0, SOFTWARE_COUNT);
     tcase_add_loop_test(t, survives_lost_replies, 0, SOFTWARE_COUNT);
     tcase_add_loop_test(t, distrusts_a_reply_that_is_not_the_servers, 0, SOFTWARE_COUNT);
     tcase_add_loop_test(t, races_end_with_the_newest, 0, SOFTWARE_COUNT);

@@ -9,6 +9,7 @@
 
 #include <check.h>
 #include <net/if.h>
+#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -98,7 +99,7 @@ static uint8_t *reply_to(const struct dns_request *r, const struct dns_key *key,
 {
     ldns_pkt *packet = NULL;
     uint8_t *wire = NULL;
-    char secret[DNS_SECRET_TEXT_SIZE];
+    char secret[256];
     ck_assert_int_eq(ldns_wire2pkt(&packet, r->wire, r->len), LDNS_STATUS_OK);
     ldns_rr_free(ldns_pkt_tsig(packet));
     ldns_pkt_set_tsig(packet, NULL);
@@ -109,9 +110,11 @@ static uint8_t *reply_to(const struct dns_request *r, const struct dns_key *key,
         ldns_rr_new_frm_str(&txt, "_fence.gslb.example. 0 IN TXT \"v=1 era=1\"", 0, NULL, NULL),
         LDNS_STATUS_OK);
     ldns_pkt_push_rr(packet, LDNS_SECTION_ANSWER, txt);
-    dns_key_secret(key, secret);
-    ck_assert_int_eq(ldns_pkt_tsig_sign(packet, key->name, secret, 300, algorithm, r->mac),
+    EVP_EncodeBlock((unsigned char *)secret, key->secret, (int)key->size);
+    ldns_rdf *mac = ldns_native2rdf_int16_data(sizeof(r->mac), (uint8_t *)(uintptr_t)r->mac);
+    ck_assert_int_eq(ldns_pkt_tsig_sign(packet, key->name, secret, 300, algorithm, mac),
                      LDNS_STATUS_OK);
+    ldns_rdf_deep_free(mac);
     ck_assert_int_eq(ldns_pkt2wire(&wire, packet, ret_len), LDNS_STATUS_OK);
     ldns_pkt_free(packet);
     return wire;

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+from typing import NamedTuple
 
 sys.dont_write_bytecode = True
 
@@ -26,6 +27,15 @@ DRILLS = [
     ("planned-evacuation", "shanghai", {"dns", "features"}, True),
     ("traffic-spike", "north-telecom", {"features"}, True),
 ]
+
+
+class Played(NamedTuple):
+    """What came of one live drill."""
+    since: float    # before it was asked for, CLOCK_MONOTONIC
+    passed: bool
+    in_time: bool   # its objective was met
+    restored: bool  # answers, routes, feature files as before, and nothing is injected
+    said: dict      # its report, as JSON; None when it did not end
 
 
 class Drills(Plugs):
@@ -52,12 +62,13 @@ class Drills(Plugs):
             return running.returncode, {"text": out + err}
 
     def given_back(self, what, before, seconds=20):
-        self.judge(f"{what}: answers, routes and features are the very ones from before",
-                   self.seen.wait(lambda: self.outside() == before, seconds), self.differences(before))
+        same = self.seen.wait(lambda: self.outside() == before, seconds)
+        self.judge(f"{what}: answers, routes and features are the very ones from before", same, self.differences(before))
         left = [i["name"] for i in self.fleet.idcs if subprocess.run(
             self.lab.command_in(i["name"], ["nft", "list", "table", "inet", "spillway-drill"]),
             capture_output=True).returncode == 0]
         self.judge("... and nothing is injected anywhere", not left, ", ".join(left))
+        return same and not left
 
     def differences(self, before):
         lines = []
@@ -80,12 +91,14 @@ class Drills(Plugs):
         self.judge(f"{drill} on {target} passes", code == 0, json.dumps(said, indent=1))
         moved = {c["kind"] for c in self.seen.changes_since(since)}
         self.judge(f"... something moved: {', '.join(sorted(kinds))}", kinds <= moved, str(moved))
-        self.judge("... within its objective", bool(said and said.get("objective_met")), json.dumps(said, indent=1))
-        self.given_back(f"{drill} on {target}", before)
+        in_time = bool(said and said.get("objective_met"))
+        self.judge("... within its objective", in_time, json.dumps(said, indent=1))
+        restored = self.given_back(f"{drill} on {target}", before)
         self.never_empty(since)
         if whole:
             self.logins(since)
         self.seen.sleep(3)
+        return Played(since, code == 0, in_time, restored, said)
 
     def shadow(self):
         since = time.monotonic()

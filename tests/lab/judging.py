@@ -14,6 +14,9 @@ class Rate:
         """A view of which nothing was seen proves nothing."""
         return self.good > 0 and self.good >= LOGIN_GOAL * (self.good + self.bad)
 
+    def as_json(self):
+        return {"view": self.view, "service": self.service, "feature": self.feature, "good": self.good, "bad": self.bad}
+
     def __str__(self):
         percent = 100 * self.good / max(1, self.good + self.bad)
         return (f"{self.view}: {self.service}.{self.feature} outside the windows: {self.good} of "

@@ -38,6 +38,7 @@ class Story:
         self.stateful_windows = Windows()  # an IDC is dead: who is led there waits for it, or for a person
         self.leader = self.judge_from = self.died_at = None
         self.phases = []  # [name, begin, end]
+        self.rates = []   # of core requests outside the stated windows
         self.figures = {}
         self.idle = {}  # process -> (percent of a core, MiB) in the quiet
         self.web = [s for s in self.fleet.services if not s["stateful"]]
@@ -307,7 +308,8 @@ class Story:
         for begin, until, why in self.stateful_windows.spans:
             self.telling.say(f"stated window of {until - begin:.2f} s for what is stateful: {why}")
         judged = ((self.web, self.windows), (self.stateful, self.stateful_windows))
-        for rate in rates(self.fleet, self.seen, judged, self.judge_from, end):
+        self.rates = rates(self.fleet, self.seen, judged, self.judge_from, end)
+        for rate in self.rates:
             self.require(str(rate), rate.holds)
         self.require(f"no refused core request of any service names capacity ({len(v['capacity'])})", not v["capacity"])
         dead = [n for n in self.lab.processes.state["processes"] if not self.lab.processes.alive(n)]
@@ -344,6 +346,7 @@ def play(lab, telling, victim, by_hand):
     finally:
         story.seen.poll()
         telling.write({"figures_s": story.figures, "idle": story.idle, "windows": story.windows.spans, "phases": story.phases,
+                       "core_outside_windows": [r.as_json() for r in story.rates],
                        "seconds": story.seen.seconds, "failures": story.seen.failures})
 
 

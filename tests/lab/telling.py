@@ -77,7 +77,8 @@ class Telling:
         for row in waiting:
             print(f"  stateful, waits for a person: {row_text(row)}", file=self.out)
         print(f"  {login}", file=self.out)
-        self.timeline.append({"kind": "losses", "rows": rows, "waiting": waiting, "login": login})
+        self.timeline.append({"kind": "losses", "rows": rows, "waiting": waiting, "login": login,
+                              "least": least})
 
     def figures(self, figures, idle):
         print(f"\nFigures of this one run; {THIRTY} prints 30 samples of each:", file=self.out)

@@ -1,7 +1,5 @@
-/* test_config.c: the fleet file: goldens of every mistake, round trips, hostile input; settings;
- * keys. */
+/* test_config.c: the fleet file: goldens of every mistake, round trips, hostile input; settings. */
 #include "config/fleet_config.h"
-#include "config/keys.h"
 #include "config/settings.h"
 #include "config/units.h"
 
@@ -336,55 +334,6 @@ START_TEST(settings_have_defaults_and_refuse_mistakes)
 }
 END_TEST
 
-static void put_key(const char *dir, const char *name, const char *text, mode_t mode)
-{
-    char path[256];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    (void)unlink(path);
-    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-    ck_assert_int_eq(fchmod(fd, mode), 0);
-    close(fd);
-}
-
-START_TEST(keys_are_loaded_only_from_safe_files)
-{
-    static const char text[] = "MDEyMzQ1Njc4OWFiY2RlZg==\n"; /* "0123456789abcdef" */
-    char dir[] = "/tmp/spillway-keys-XXXXXX", why[256], path[300], link_path[300];
-    struct key key = {.size = 77};
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    put_key(dir, "good.key", text, 0600);
-    put_key(dir, "open.key", text, 0640);
-    put_key(dir, "short.key", "MDEyMw==\n", 0600);
-    put_key(dir, "noise.key", "not base64 at all!!!\n", 0400);
-    put_key(dir, "tail.key", "MDEyMzQ1Njc4OWFiY2RlZh==\n", 0600); /* bits after the end */
-    ck_assert_int_eq(key_load(dir, "open", &key, why, sizeof why), ERR_PERMISSION);
-    ck_assert_ptr_nonnull(strstr(why, "0640"));
-    ck_assert_int_eq(key_load(dir, "absent", &key, why, sizeof why), ERR_NOT_FOUND);
-    ck_assert_int_eq(key_load(dir, "short", &key, NULL, 0), ERR_INVALID);
-    ck_assert_int_eq(key_load(dir, "noise", &key, NULL, 0), ERR_INVALID);
-    ck_assert_int_eq(key_load(dir, "tail", &key, NULL, 0), ERR_INVALID);
-    ck_assert_int_eq(key_load(dir, "../good", &key, NULL, 0), ERR_INVALID);
-    snprintf(path, sizeof path, "%s/good.key", dir);
-    snprintf(link_path, sizeof link_path, "%s/link.key", dir);
-    ck_assert_int_eq(symlink(path, link_path), 0);
-    ck_assert_int_eq(key_load(dir, "link", &key, NULL, 0), ERR_PERMISSION);
-    ck_assert_uint_eq(key.size, 77);
-    ck_assert_int_eq(key_load(dir, "good", &key, why, sizeof why), OK);
-    ck_assert_uint_eq(key.size, 16);
-    ck_assert_mem_eq(key.bytes, "0123456789abcdef", 16);
-    key_wipe(&key);
-    ck_assert_uint_eq(key.size, 0);
-    static const char *const names[] = {"good", "open", "short", "noise", "tail", "link"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        snprintf(path, sizeof path, "%s/%s.key", dir, names[i]);
-        unlink(path);
-    }
-    ck_assert_int_eq(rmdir(dir), 0);
-}
-END_TEST
-
 /* The middle part of the man page is what the tables say. */
 START_TEST(the_man_page_has_the_reference)
 {
@@ -425,7 +374,6 @@ int main(void)
     tcase_add_test(cases, no_single_byte_crashes_it);
     tcase_add_test(cases, units_are_exact);
     tcase_add_test(cases, settings_have_defaults_and_refuse_mistakes);
-    tcase_add_test(cases, keys_are_loaded_only_from_safe_files);
     tcase_add_test(cases, the_man_page_has_the_reference);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

@@ -1,6 +1,7 @@
 /* test_daemon_signals.c: what spillwayd tells the service manager, and what SIGHUP makes it read.
  */
 #include "daemon_stage.h"
+#include "memory.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -180,6 +182,60 @@ START_TEST(reads_settings_and_keys_again)
 }
 END_TEST
 
+/* New secrets for every key that the daemon asks for; the old files stay beside, as NAME.old. */
+static void new_secrets(void)
+{
+    char command[512];
+    snprintf(
+        command, sizeof command,
+        "cd %s && umask 077 && for k in $(sed -n "
+        "'s/.*event=key-missing.* key=\\([^ ]*\\).*/\\1/p' beijing-log | sort -u); do "
+        "if [ -e $k.key ]; then mv $k.key $k.old; fi; head -c 32 /dev/urandom | base64 >$k.key; "
+        "done",
+        stage.dir);
+    ck_assert_int_eq(system(command), 0);
+}
+
+/* How often parts of the key in this file are in the memory of daemon 0; -1: who runs the tests may
+ * not look there. */
+static long key_in_memory(const char *key, const char *suffix)
+{
+    char path[192];
+    pid_t pid = stage.daemons[0];
+    snprintf(path, sizeof path, "%s/%s.%s", stage.dir, key, suffix);
+    kill(pid, SIGSTOP);
+    ck_assert_int_eq(waitpid(pid, NULL, WUNTRACED), pid);
+    long found = memory_count_key(pid, path);
+    kill(pid, SIGCONT);
+    return found;
+}
+
+START_TEST(an_old_key_leaves_no_trace)
+{
+    const char *dns = stage.fleet->dns_servers[0].tsig_key, *probe = stage.fleet->idcs[1].probe_key;
+    stage_start(&stage, 0);
+    stage_genesis(&stage, 1, 0, 1);
+    stage_await_text(&stage, 0, "phase", "following");
+    await_lines(0, "event=key-missing", 1);
+    ck_assert_uint_eq(servers_without_key(), stage.fleet->dns_server_count);
+    new_secrets();
+    ck_assert_int_eq(kill(stage.daemons[0], SIGHUP), 0);
+    await_lines(0, "event=reloaded", 1);
+    ck_assert_uint_eq(servers_without_key(), 0);
+    if (key_in_memory(dns, "key") < 0) {
+        return; /* not root: the daemon's memory is closed, as it has to be */
+    }
+    ck_assert_int_ge(key_in_memory(dns, "key"), 4);   /* keyring and pusher, two halves each */
+    ck_assert_int_ge(key_in_memory(probe, "key"), 2); /* keyring */
+    new_secrets();
+    ck_assert_int_eq(kill(stage.daemons[0], SIGHUP), 0);
+    await_lines(0, "event=reloaded", 2);
+    ck_assert_int_ge(key_in_memory(dns, "key"), 4);
+    ck_assert_int_eq(key_in_memory(dns, "old"), 0);
+    ck_assert_int_eq(key_in_memory(probe, "old"), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("daemon-signals");
@@ -189,6 +245,7 @@ int main(void)
     tcase_add_test(c, tells_the_service_manager);
     tcase_add_test(c, is_not_ready_when_it_cannot_start);
     tcase_add_test(c, reads_settings_and_keys_again);
+    tcase_add_test(c, an_old_key_leaves_no_trace);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -1,4 +1,5 @@
 /* test_probe_live.c: real probes on real packets between two network namespaces. */
+#include "memory.h"
 #include "probe_stage.h"
 
 #include <arpa/inet.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct stage stage;
@@ -218,6 +220,20 @@ START_TEST(test_new_keys_on_signal)
 }
 END_TEST
 
+/* How often parts of a key are in the memory of side A's probe. */
+static long key_in_memory(const char *name)
+{
+    char path[160];
+    pid_t pid = stage.side[STAGE_A].probe;
+    snprintf(path, sizeof(path), "%s/keys/%s.key", stage.dir, name);
+    kill(pid, SIGSTOP);
+    ck_assert_int_eq(waitpid(pid, NULL, WUNTRACED), pid);
+    long found = memory_count_key(pid, path);
+    kill(pid, SIGCONT);
+    ck_assert_int_ge(found, 0);
+    return found;
+}
+
 static bool by_first(const struct stage *s)
 {
     return link_up(s) && !s->by_next;
@@ -240,9 +256,11 @@ START_TEST(test_key_of_reports_changes)
     ck_assert(!stage_report(&stage, by_second, 1000)); /* not before the signal */
     kill(stage.side[STAGE_A].probe, SIGHUP);
     ck_assert(stage_report(&stage, by_second, 5000));
+    ck_assert_int_gt(key_in_memory("probe-beijing-b"), 0);
     stage_run("mv %s/first %s/keys/probe-beijing.key", stage.dir, stage.dir);
     kill(stage.side[STAGE_A].probe, SIGHUP);
     ck_assert(stage_report(&stage, by_first, 5000));
+    ck_assert_int_eq(key_in_memory("probe-beijing-b"), 0); /* wiped, and in no library either */
 }
 END_TEST
 
