@@ -192,9 +192,20 @@ static bool is_same(const struct trial *t)
            digest_compare(&t->host.control.fleet_digest, &t->next.fleet_digest) == 0;
 }
 
+/* Orders of people that are about what is gone. */
+static uint32_t orders_gone(const struct control *before, const struct control *after)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < before->order_count; i++) {
+        const struct order *o = &before->orders[i];
+        n += o->kind != ORDER_FLEET && control_order(after, o->id) == NULL ? 1 : 0;
+    }
+    return n;
+}
+
 static void print_trial(const struct cli *c, const struct trial *t)
 {
-    const uint32_t orders = t->host.control.order_count - t->next.order_count;
+    const uint32_t orders = orders_gone(&t->host.control, &t->next);
     const uint32_t incidents = t->host.control.incident_count - t->next.incident_count;
     fprintf(c->out, "Against the fleet in force (- gone, + new, ~ changed):%s\n",
             json_array_size(t->differences) == 0 ? " only the order of its lists" : "");
@@ -205,7 +216,7 @@ static void print_trial(const struct cli *c, const struct trial *t)
                 orders, incidents);
     }
     if (t->prediction.forecast != NULL) {
-        fputs("Then, in the steps of every decision, if all is well: ", c->out);
+        fputs("Then, in the steps of every decision: ", c->out);
         prediction_print(c, &t->prediction);
     }
     fprintf(c->out, "Undo: spillway fleet apply @%lld --reason TEXT\n",

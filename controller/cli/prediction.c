@@ -124,6 +124,7 @@ static int predict(const struct cli *c, const struct control *now, struct cause 
     char why[CLI_WHY_SIZE];
     int status = cause->unseen ? ERR_UNAVAILABLE : live_evidence_get(c, now->fleet, &e, why);
     p.live = status == OK;
+    p.unseen = cause->unseen;
     status = p.live ? OK : assume_well(now, &e);
     if (status != OK) {
         return status;
@@ -267,8 +268,9 @@ void prediction_print(const struct cli *c, const struct prediction *p)
     struct arena a;
     struct load load;
     fprintf(c->out, "prediction, %s:\n",
-            p->live ? "on live evidence"
-                    : "as if every probe saw all well (the daemon was not there to ask)");
+            p->live     ? "on live evidence"
+            : p->unseen ? "as if every probe saw all well (none has reported on this fleet yet)"
+                        : "as if every probe saw all well (the daemon was not there to ask)");
     print_steps(c, p);
     fputs("  ", c->out);
     put_share(c->out, p->moved_ppm);

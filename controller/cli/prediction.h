@@ -14,7 +14,8 @@ struct prediction {
     int64_t effect_us;            /* from the fault to the first change of the plan; -1: none */
     uint32_t decisions;
     uint32_t moved_ppm; /* share of all slots that move */
-    bool live;          /* on live evidence; else every probe was taken to see all well */
+    bool live;          /* on live evidence; else every probe was taken to see all well ... */
+    bool unseen;        /* ... since none can have reported on that fleet yet */
     uint32_t observers; /* whose reports it is made on */
 };
 

@@ -19,6 +19,7 @@ enum {
 
 #define TELL_US   (10 * US_PER_SEC)
 #define ANSWER_US (30 * US_PER_SEC)
+#define QUIET_US  (60 * US_PER_SEC) /* longer than an answer may take */
 
 static void send_line(struct unix_client *c, json_t *object)
 {
@@ -286,6 +287,8 @@ int control_socket_open(struct daemon *d)
                                         .max_clients = CONTROL_MAX_CLIENTS,
                                         .max_input = CONTROL_MAX_INPUT,
                                         .max_output = CONTROL_MAX_OUTPUT,
+                                        .in_turn = true,
+                                        .quiet_us = QUIET_US,
                                         .user = d,
                                         .opened = on_opened,
                                         .received = on_received,

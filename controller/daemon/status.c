@@ -215,6 +215,7 @@ static json_t *counters_of(const struct daemon *d)
         {"claims_withheld", n->claims_withheld},
         {"control_refused", unix_server_stats(d->control)->refused},
         {"control_overflows", unix_server_stats(d->control)->overflows},
+        {"control_quiet", unix_server_stats(d->control)->quiet},
         {"probe_refused", unix_server_stats(d->probe)->refused},
         {"probe_overflows", unix_server_stats(d->probe)->overflows},
         {"bus_appended", b->appended},

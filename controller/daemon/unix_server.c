@@ -2,8 +2,13 @@
  *
  * Every client has its place and its buffer from the start, and one place more is there to refuse
  * who comes too many: so no connection asks for memory. libuv reads no further connection until the
- * last one was accepted; one that finds no place therefore is accepted when a place gets free. */
+ * last one was accepted; one that finds no place therefore is accepted when a place gets free.
+ *
+ * In turn: what is not served at once waits in the client's buffer, which is not read on meanwhile,
+ * and a timer serves it. */
 #include "daemon/unix_server.h"
+
+#include "daemon/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +25,10 @@ struct unix_client {
     struct unix_server *server;
     bool used; /* from its acceptance until the loop has closed it */
     bool closing;
-    bool guest;     /* of another user */
+    bool guest; /* of another user ... */
+    uid_t uid;
+    bool more;      /* something waits in the buffer that may be a request */
+    struct mono at; /* when it came, ended a request or took an answer */
     uint8_t *input; /* max_input bytes */
     size_t len;
     void *state;
@@ -31,16 +39,23 @@ struct unix_server {
     struct unix_server_stats stats;
     uv_loop_t *loop;
     uv_pipe_t listener;
+    uv_timer_t turn, watch; /* serves those who wait; closes those who are quiet */
+    struct mono guests_at;  /* before it no other user is served */
+    uint32_t next;          /* who is first in the next turn */
     char *path;
     struct unix_client *clients; /* [max_clients + 1] */
     uint8_t *inputs;             /* their buffers */
     uint32_t used, open;
     bool unaccepted; /* a connection waits for a place */
     bool freed;
-    bool listener_closed;
+    uint8_t open_handles; /* of listener, turn, watch */
 };
 
+/* Of the loop's time other users get at most one part in so many. */
+enum { GUESTS_SHARE = 10 };
+
 static void accept_one(struct unix_server *s);
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
 
 static void free_all(struct unix_server *s)
 {
@@ -52,7 +67,7 @@ static void free_all(struct unix_server *s)
 
 static void free_when_done(struct unix_server *s)
 {
-    if (s->freed && s->listener_closed && s->used == 0) {
+    if (s->freed && s->open_handles == 0 && s->used == 0) {
         free_all(s);
     }
 }
@@ -90,25 +105,92 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
     ret_buf->len = c->server->config.max_input - c->len;
 }
 
-/* Hands over what waits until nothing more is used up. */
+/* Hands over what waits, once; closes a client who does not keep to the rules. */
 static void deliver(struct unix_client *c)
 {
     struct unix_server *s = c->server;
-    while (c->len > 0 && !c->closing) {
-        ssize_t used = s->config.received(s->config.user, c, c->input, c->len);
-        if (c->closing || used == 0) {
-            break;
-        }
-        if (used < 0) {
-            unix_client_close(c);
-            return;
-        }
+    ssize_t used = s->config.received(s->config.user, c, c->input, c->len);
+    if (c->closing) {
+        return;
+    }
+    if (used < 0) {
+        unix_client_close(c);
+        return;
+    }
+    c->more = used > 0 && (size_t)used < c->len;
+    if (used > 0) {
+        c->at = mono_now();
         c->len -= (size_t)used;
         memmove(c->input, c->input + used, c->len);
-    }
-    if (!c->closing && c->len == s->config.max_input) {
+    } else if (c->len == s->config.max_input) {
         s->stats.overflows++;
         unix_client_close(c);
+    }
+}
+
+static bool may_be_served(const struct unix_client *c, struct mono now)
+{
+    return c->more && !c->closing && uv_stream_get_write_queue_size((uv_stream_t *)&c->pipe) == 0 &&
+           (!c->guest || mono_diff_us(now, c->server->guests_at) >= 0);
+}
+
+/* One request, if it is its turn; what it took of the loop's time other users pay with a pause. */
+static void serve(struct unix_client *c)
+{
+    struct mono begin = mono_now();
+    if (!may_be_served(c, begin)) {
+        return;
+    }
+    deliver(c);
+    if (c->guest) {
+        struct mono end = mono_now();
+        c->server->guests_at = mono_add(end, (GUESTS_SHARE - 1) * mono_diff_us(end, begin));
+    }
+}
+
+static void on_turn(uv_timer_t *timer);
+
+/* Reads on from who waits for nothing. Who has more comes back by the timer, or, while an answer
+ * waits to be sent, by its end. */
+static void settle(struct unix_client *c)
+{
+    struct unix_server *s = c->server;
+    if (c->closing) {
+        return;
+    }
+    bool sending = uv_stream_get_write_queue_size((uv_stream_t *)&c->pipe) > 0;
+    if (!c->more && !sending) {
+        int rc = uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
+        if (rc != 0 && rc != UV_EALREADY) {
+            unix_client_close(c);
+        }
+        return;
+    }
+    (void)uv_read_stop((uv_stream_t *)&c->pipe);
+    if (!sending) {
+        int64_t pause_us = c->guest ? mono_diff_us(s->guests_at, mono_now()) : 0;
+        uint64_t pause_ms = pause_us > 0 ? (uint64_t)(pause_us + 999) / 1000 : 0;
+        if (!uv_is_active((uv_handle_t *)&s->turn) || pause_ms < uv_timer_get_due_in(&s->turn)) {
+            (void)uv_timer_start(&s->turn, on_turn, pause_ms, 0);
+        }
+    }
+}
+
+static void on_turn(uv_timer_t *timer)
+{
+    struct unix_server *s = timer->data;
+    uint32_t places = s->config.max_clients + 1, first = s->next;
+    s->next = (s->next + 1) % places;
+    for (uint32_t i = 0; i < places; i++) {
+        struct unix_client *c = &s->clients[(first + i) % places];
+        if (c->used && c->more && !c->closing) {
+            serve(c);
+        }
+    }
+    for (uint32_t i = 0; i < places; i++) {
+        if (s->clients[i].used) {
+            settle(&s->clients[i]);
+        }
     }
 }
 
@@ -121,7 +203,28 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         return;
     }
     c->len += (size_t)n;
-    deliver(c);
+    c->more = c->len > 0;
+    if (c->server->config.in_turn) {
+        serve(c);
+        settle(c);
+        return;
+    }
+    while (c->more && !c->closing) {
+        deliver(c);
+    }
+}
+
+static void on_watch(uv_timer_t *timer)
+{
+    struct unix_server *s = timer->data;
+    struct mono now = mono_now();
+    for (uint32_t i = 0; i <= s->config.max_clients; i++) {
+        struct unix_client *c = &s->clients[i];
+        if (c->used && !c->closing && mono_diff_us(now, c->at) >= s->config.quiet_us) {
+            s->stats.quiet++;
+            unix_client_close(c);
+        }
+    }
 }
 
 int unix_client_peer(const struct unix_client *c, struct peer *ret_peer)
@@ -130,11 +233,13 @@ int unix_client_peer(const struct unix_client *c, struct peer *ret_peer)
     return uv_fileno((const uv_handle_t *)&c->pipe, &fd) == 0 ? peer_of(fd, ret_peer) : ERR_IO;
 }
 
-static uint32_t guests(const struct unix_server *s)
+/* Other users who are here; of one of them, or with like NULL of all. */
+static uint32_t guests(const struct unix_server *s, const struct unix_client *like)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i <= s->config.max_clients; i++) {
-        n += s->clients[i].used && !s->clients[i].closing && s->clients[i].guest ? 1 : 0;
+        const struct unix_client *c = &s->clients[i];
+        n += c->used && !c->closing && c->guest && (like == NULL || c->uid == like->uid) ? 1 : 0;
     }
     return n;
 }
@@ -146,9 +251,11 @@ static bool peer_allowed(struct unix_client *c)
     if (unix_client_peer(c, &peer) != OK) {
         return false;
     }
+    uint32_t most = c->server->config.max_clients;
+    c->uid = peer.uid;
     c->guest = peer.uid != geteuid() && peer.uid != 0;
-    return !c->guest || (c->server->config.group_connects &&
-                         guests(c->server) <= c->server->config.max_clients / 2);
+    return !c->guest || (c->server->config.group_connects && guests(c->server, NULL) <= most / 2 &&
+                         guests(c->server, c) <= most / 4);
 }
 
 /* An unused place, made ready; NULL when there is none. */
@@ -160,8 +267,10 @@ static struct unix_client *take_place(struct unix_server *s)
     }
     struct unix_client *c = i <= s->config.max_clients ? &s->clients[i] : NULL;
     if (c != NULL) {
-        *c = (struct unix_client){
-            .server = s, .used = true, .input = s->inputs + i * s->config.max_input};
+        *c = (struct unix_client){.server = s,
+                                  .used = true,
+                                  .input = s->inputs + i * s->config.max_input,
+                                  .at = mono_now()};
         (void)uv_pipe_init(s->loop, &c->pipe, 0); /* only fills in the handle */
         c->pipe.data = c;
         s->used++;
@@ -274,10 +383,10 @@ static int make_socket(const struct unix_server_config *config, int *ret_fd)
     return OK;
 }
 
-static void on_listener_closed(uv_handle_t *handle)
+static void on_handle_closed(uv_handle_t *handle)
 {
     struct unix_server *s = handle->data;
-    s->listener_closed = true;
+    s->open_handles--;
     free_when_done(s);
 }
 
@@ -315,8 +424,11 @@ int unix_server_new(uv_loop_t *loop, const struct unix_server_config *config,
         return status;
     }
     s->loop = loop;
-    s->listener.data = s;
-    (void)uv_pipe_init(loop, &s->listener, 0); /* only fills in the handle */
+    s->listener.data = s->turn.data = s->watch.data = s;
+    (void)uv_pipe_init(loop, &s->listener, 0); /* these only fill in the handles */
+    (void)uv_timer_init(loop, &s->turn);
+    (void)uv_timer_init(loop, &s->watch);
+    s->open_handles = 3;
     if (uv_pipe_open(&s->listener, fd) != 0) {
         close(fd);
         unix_server_free(s);
@@ -325,6 +437,10 @@ int unix_server_new(uv_loop_t *loop, const struct unix_server_config *config,
     if (uv_listen((uv_stream_t *)&s->listener, (int)config->max_clients, on_connection) != 0) {
         unix_server_free(s);
         return ERR_IO;
+    }
+    if (config->quiet_us > 0) {
+        uint64_t period_ms = (uint64_t)config->quiet_us / 4000 + 1;
+        (void)uv_timer_start(&s->watch, on_watch, period_ms, period_ms);
     }
     *ret_s = s;
     return OK;
@@ -342,7 +458,9 @@ void unix_server_free(struct unix_server *s)
             unix_client_close(&s->clients[i]);
         }
     }
-    uv_close((uv_handle_t *)&s->listener, on_listener_closed);
+    uv_close((uv_handle_t *)&s->listener, on_handle_closed);
+    uv_close((uv_handle_t *)&s->turn, on_handle_closed);
+    uv_close((uv_handle_t *)&s->watch, on_handle_closed);
 }
 
 const struct unix_server_stats *unix_server_stats(const struct unix_server *s)
@@ -359,8 +477,11 @@ static void on_sent(uv_write_t *request, int status)
 {
     struct unix_client *c = request->handle->data;
     free(request->data);
+    c->at = mono_now();
     if (status != 0) {
         unix_client_close(c);
+    } else if (c->server->config.in_turn && !c->server->freed) {
+        settle(c);
     }
 }
 

@@ -20,9 +20,15 @@ struct unix_server_config {
     const char *path;     /* a socket that nobody serves any more is replaced */
     bool group_connects;  /* mode 0660, else 0600 */
     gid_t group;          /* of the socket, (gid_t)-1: the daemon's own */
-    uint32_t max_clients; /* one more is closed at once; of other users half as many */
+    uint32_t max_clients; /* one more is closed at once; of other users half as many, and a quarter
+                             of one of them */
     size_t max_input;     /* bytes of one client that wait to be understood; more closes it */
     size_t max_output;    /* bytes of one client that wait to be sent; more closes it */
+    bool in_turn;         /* a client is served one request at a turn of the loop, and none while an
+                             answer waits to be sent; all other users together at most a tenth of
+                             the time */
+    int64_t quiet_us;     /* who for so long neither ended a request nor took an answer is closed;
+                             0: nobody */
     void *user;
     /* A client came. */
     void (*opened)(void *user, struct unix_client *c);
@@ -37,6 +43,7 @@ struct unix_server_stats {
     uint64_t accepted;
     uint64_t refused;   /* another user, or too many at once */
     uint64_t overflows; /* closed for input or output beyond its bound */
+    uint64_t quiet;     /* closed for silence, or for a request or an answer without an end */
 };
 
 /* ERR_BUSY: another process serves the path. ERR_PERMISSION, ERR_NOT_FOUND (no such directory),

@@ -25,5 +25,5 @@ class Promises:
         """The last line; the exit status."""
         print(f"\n{len(self.kept)} promises kept, {len(self.broken)} broken", flush=True)
         for what in self.broken:
-            print(f"  broken: {what}", flush=True)
+            print(f"  broken: {what.strip()}", flush=True)
         return 1 if self.broken else 0
