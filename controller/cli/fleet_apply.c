@@ -156,8 +156,8 @@ static const char *refusal(enum fold_void why)
     switch (why) {
     case FOLD_REQUEST_IN_USE:
         return "an answer uses an entrance, an address or a number of slots that the new fleet "
-               "does "
-               "not have: drain it first (spillway drain), then apply";
+               "does not have, or it takes the last way between two IDCs or a service's last "
+               "announcer: drain it first (spillway drain), then apply";
     case FOLD_REQUEST_BUSY:
         return "a drill runs, a freeze holds, or a decision waits for its confirmation: apply when "
                "that is over (spillway status)";

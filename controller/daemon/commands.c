@@ -13,7 +13,8 @@
 
 #define COMMAND_IN_USE                                                                             \
     "an answer uses an entrance, an address or a number of slots that the new fleet does not "     \
-    "have: drain it first (spillway drain), then give the fleet"
+    "have, or it takes the last way between two IDCs or a service's last announcer: drain it "     \
+    "first (spillway drain), then give the fleet"
 
 /* --- Names --------------------------------------------------------------------------------------
  */
