@@ -4,6 +4,7 @@ everything back. Prints TAP; skipped without root.
 
 The very answers, routes and feature files from before must stand again after each, whether it passed, was aborted by a
 person, or lost its leader in the middle; no answer is ever empty; where a drill keeps users whole, no login fails.
+Before them docs/first-drill.md is followed word by word (page.py).
 """
 
 import json
@@ -15,6 +16,7 @@ from typing import NamedTuple
 
 sys.dont_write_bytecode = True
 
+import page
 from plugs import Plugs, main
 
 ROUNDS = int(os.environ.get("DRILL_ROUNDS", "1"))  # from 2 on with the spike, which takes two minutes each time
@@ -150,6 +152,8 @@ def play(lab):
     d.judge("somebody leads", lab.spillway.leader(20) is not None)
     d.seen.sleep(d.policy("cold_start") + 3)
     d.shadow()
+    page.read(d)
+    d.seen.sleep(3)
     for _ in range(ROUNDS):
         for drill in DRILLS[:-1] if ROUNDS == 1 else DRILLS:
             d.live(*drill)

@@ -7,6 +7,8 @@ import base64
 import json
 import os
 import pathlib
+import re
+import shlex
 import socket
 import struct
 import subprocess
@@ -16,8 +18,9 @@ import threading
 import time
 
 SPILLWAY, BROKER, SPILLWAYD = sys.argv[1:4]
-FLEET = str(pathlib.Path(sys.argv[4]) / 'runbooks' / 'fleets' / 'three-idc.yaml')
-DRILLS = str(pathlib.Path(sys.argv[4]) / 'runbooks' / 'drills')
+ROOT = pathlib.Path(sys.argv[4])
+FLEET = str(ROOT / 'runbooks' / 'fleets' / 'three-idc.yaml')
+DRILLS = str(ROOT / 'runbooks' / 'drills')
 GUESTS = 64001  # a group that exists nowhere: numbers suffice
 results = []
 
@@ -89,6 +92,28 @@ def wrong_words(where):
         done = run(*args, '--drills', str(where / 'nowhere'))
         check(f'no runbooks there: which option names another place: {args}', done.returncode == 1 and '--drills DIR' in done.stderr
               and done.stderr.count('\n') == 1, done)
+
+
+def commands_of(page):
+    """The lines of its indented blocks that a reader types."""
+    lines = [line.strip() for line in page.read_text().splitlines() if line.startswith('    spillway ')]
+    return [line.removeprefix('spillway ') for line in lines]
+
+
+def typed_pages(where):
+    """What the pages tell people to type is understood, and names drills that there are. Words in capitals stand for numbers."""
+    for page in (ROOT / 'docs' / 'first-drill.md', ROOT / 'docs' / 'operations.md'):
+        lines = [re.sub(r'\b(N|DECISION|ORDER|INCIDENT|ID|RECORD)\b', '7', line) for line in commands_of(page)]
+        lines = [line for line in lines if not re.search(r'\b[A-Z]{2,}\b|\.\.\.|[<>|]', line)]
+        wrong = []
+        for line in lines:
+            args = shlex.split(line, comments=True)
+            done = run(*args, '--journal', str(where / 'none'), '--control', str(where / 'none.sock')) if args[0] != 'fleet' else run(*args)
+            drill = args[2] if args[:1] == ['drill'] and args[1] in ('show', 'check', 'run') else None
+            missing = drill is not None and not (ROOT / 'runbooks' / 'drills' / f'{drill}.yaml').exists()
+            if done.returncode == 2 or missing:
+                wrong.append(f'{line}: {done.stderr}')
+        check(f'what {page.name} says to type is understood ({len(lines)} commands)', lines and not wrong, '\n'.join(wrong))
 
 
 def route_helper(path, era):
@@ -428,6 +453,7 @@ def main():
         where = pathlib.Path(name)
         alone(where)
         wrong_words(where)
+        typed_pages(where)
         broker = subprocess.Popen([BROKER, '--listen', '127.0.0.1:0', '--partitions', '4'], stdout=subprocess.PIPE,
                                   stderr=subprocess.DEVNULL, text=True)
         daemon = None
