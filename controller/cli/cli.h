@@ -47,6 +47,9 @@ int cli_journal(struct cli *c);
 int cli_features(struct cli *c);
 int cli_emergency(struct cli *c);
 
+/* Settings of this host's spillwayd, and what the options do not say from them. CLI_OK, or an exit
+ * code after each mistake was told. */
+int cli_settings(struct cli *c);
 /* "spillway: text" with the code's text and remedy (status OK: without) to standard error; gives
  * CLI_FAILURE. */
 int cli_fail(const struct cli *c, int status, const char *format, ...)

@@ -9,7 +9,7 @@
 #include <sys/random.h>
 
 /* The daemon answers within 30 s; a little more for a loaded host. */
-enum { COMMAND_TIMEOUT_MS = 35000, REQUEST_ID_SIZE = 33 };
+enum { COMMAND_TIMEOUT_MS = 35000 };
 
 #define SUBJECTS "SUBJECT: an IDC, SERVICE@IDC, CARRIER@IDC or entrance"
 
@@ -71,7 +71,7 @@ static bool put_argument(json_t *request, const char *key, const char *value)
            json_object_set_new(request, name, json_integer(number)) == 0;
 }
 
-static bool make_id(const char *given, char *ret_id)
+bool command_make_id(const char *given, char *ret_id)
 {
     uint8_t random[16];
     if (given != NULL) {
@@ -167,6 +167,20 @@ static int tell(const struct cli *c, json_t *answer, const char *id)
     return code;
 }
 
+int command_send(const struct cli *c, json_t *request, const char *id)
+{
+    char why[CLI_WHY_SIZE];
+    json_t *answer = NULL;
+    const int status = host_ask_for(c, request, COMMAND_TIMEOUT_MS, &answer, why);
+    if (status == ERR_TIMEOUT) {
+        return tell_unknown(c, id, why);
+    }
+    if (status != OK) {
+        return cli_fail(c, status, "%s: %s", c->verb, why);
+    }
+    return tell(c, answer, id);
+}
+
 int cli_command(struct cli *c)
 {
     char why[CLI_WHY_SIZE], id[REQUEST_ID_SIZE];
@@ -178,7 +192,7 @@ int cli_command(struct cli *c)
     if (c->ttl != NULL && units_parse_duration(c->ttl, &ttl_us) != OK) {
         return cli_misuse(c, "--ttl %s: expected a duration such as 90s, 30min or 8h", c->ttl);
     }
-    if (!make_id(c->request_id, id)) {
+    if (!command_make_id(c->request_id, id)) {
         return cli_misuse(c, "--request-id: expected 32 lower case hex digits");
     }
     json_t *request = make_request(c, form, id);
@@ -193,13 +207,5 @@ int cli_command(struct cli *c)
         json_decref(request);
         return cli_fail(c, ERR_GUARD, "%s: refused, nothing of it could be done: %s", c->verb, why);
     }
-    json_t *answer = NULL;
-    const int status = host_ask_for(c, request, COMMAND_TIMEOUT_MS, &answer, why);
-    if (status == ERR_TIMEOUT) {
-        return tell_unknown(c, id, why);
-    }
-    if (status != OK) {
-        return cli_fail(c, status, "%s: %s", c->verb, why);
-    }
-    return tell(c, answer, id);
+    return command_send(c, request, id);
 }

@@ -1,5 +1,6 @@
 /* cmd_explain.c: `spillway explain`: the story of a record, of an incident, or of the newest
  * decision. */
+#include "cli/past_fleets.h"
 #include "cli/records.h"
 #include "core/explain.h"
 
@@ -26,11 +27,12 @@ static char *story_of(const struct host *h, const struct host_record *r)
     if (room == NULL) {
         return NULL;
     }
+    const struct fleet *f = host_fleet_at(h, r->offset);
     struct text t = text_over(room, STORY_SIZE);
     if (r->record.kind == RECORD_DECIDE) {
-        explain_decision(h->control.fleet, &r->record.decide, r->offset, &t);
+        explain_decision(f, &r->record.decide, r->offset, &t);
     } else {
-        explain_line(h->control.fleet, &r->record, r->offset, &t);
+        explain_line(f, &r->record, r->offset, &t);
     }
     if (!host_record_counts(r)) {
         text_put(&t, "\nIt did not count: ");

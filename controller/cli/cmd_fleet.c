@@ -1,6 +1,5 @@
-/* cmd_fleet.c: `spillway fleet check|show|keys`. */
-#include "cli/cli.h"
-#include "cli/fleet_file.h"
+/* cmd_fleet.c: `spillway fleet check|show|keys|apply`. */
+#include "cli/fleet_apply.h"
 #include "config/fleet_config.h"
 #include "wire/record.h"
 
@@ -99,13 +98,25 @@ int cli_fleet(struct cli *c)
         config_fleet_print_reference(c->out);
         return CLI_OK;
     }
+    const bool apply = c->count == 2 && strcmp(c->args[0], "apply") == 0;
+    if (apply || (c->count == 2 && c->args[1][0] == '@')) {
+        const int failed = cli_settings(c);
+        if (failed != CLI_OK) {
+            return failed;
+        }
+    }
+    if (apply) {
+        return fleet_apply(c);
+    }
     const bool check = c->count == 2 && strcmp(c->args[0], "check") == 0;
     const bool show = c->count == 2 && strcmp(c->args[0], "show") == 0;
     if (!check && !show) {
-        return cli_misuse(c, "usage: spillway fleet check FILE, fleet show FILE, or fleet keys");
+        return cli_misuse(c,
+                          "usage: spillway fleet check FILE, fleet show FILE|@RECORD, fleet apply "
+                          "FILE|@RECORD --reason TEXT, or fleet keys");
     }
     struct fleet_file file;
-    if (fleet_file_load(c, c->args[1], &file) != OK) {
+    if (fleet_load_named(c, c->args[1], &file) != OK) {
         return CLI_FAILURE; /* every error was printed with its place */
     }
     int code = CLI_OK;

@@ -1,4 +1,5 @@
 /* cmd_journal.c: `spillway journal verify|dump`: this host's journal, checked and printed. */
+#include "cli/past_fleets.h"
 #include "cli/records.h"
 
 #include <string.h>
@@ -85,7 +86,7 @@ static void dump_text(const struct cli *c, const struct host *h, const struct ho
             "%lld %s writer=%s seq=%llu epoch=%llu base=%lld bytes=%zu outcome=%s chain=%.16s\n"
             "    %s\n",
             (long long)r->offset, record_kind_name(r->record.kind),
-            replica_name(h->control.fleet, r->record.writer.replica, room),
+            replica_name(host_fleet_at(h, r->offset), r->record.writer.replica, room),
             (unsigned long long)r->record.writer.sequence, (unsigned long long)r->record.epoch,
             (long long)r->record.base, r->size, outcome_name(r->outcome), chain, line);
 }

@@ -4,6 +4,7 @@
 
 #include "cli/drill_effect.h"
 #include "cli/drill_words.h"
+#include "cli/past_fleets.h"
 #include "cli/records.h"
 
 #include <errno.h>
@@ -159,7 +160,6 @@ static void take_record(struct run_report *p, const struct host *h, const struct
     case RECORD_CLAIM: take_line(p, h, r); break;
     case RECORD_GENESIS:
     case RECORD_HEARTBEAT:
-    case RECORD_FLEET:
     case RECORD_SNAPSHOT:
     case RECORD_RULES: break;
     }
@@ -196,10 +196,13 @@ static int find_ask(const struct host *h, uint64_t run, struct host_record *ret)
 
 static int begin_report(const struct host *h, const struct host_record *ask, struct run_report *p)
 {
-    const struct fleet *f = h->control.fleet;
+    const struct fleet *f = host_fleet_at(h, ask->offset);
     struct codec in =
         codec_reader(ask->record.operator.drill.at, ask->record.operator.drill.size, NULL);
     *p = (struct run_report){.fleet = f, .offset = ask->offset, .state = DRILL_ASKED};
+    if (f->region_count == 0) {
+        return ERR_NOT_FOUND; /* its fleet is not kept here */
+    }
     drill_codec(&in, &p->drill);
     p->asked = ask->record.operator;
     p->asked_at = ask->record.log_time;

@@ -73,7 +73,8 @@ static int read_command(const struct cli *c, struct trial *t)
     case OPERATOR_DRILL:
     case OPERATOR_ABORT:
     case OPERATOR_HOLD:
-    case OPERATOR_UNHOLD: return OK;
+    case OPERATOR_UNHOLD:
+    case OPERATOR_FLEET: return OK; /* fleet apply foresees by itself */
     }
     return ERR_INVALID;
 }

@@ -1,5 +1,5 @@
 /* host.c: the journal of this host, read for the CLI. */
-#include "cli/host.h"
+#include "cli/past_fleets.h"
 
 #include "fold/fold.h"
 #include "wire/record.h"
@@ -13,8 +13,9 @@ enum { ARENA_FIRST = 1 << 20, ARENA_MOST = 1 << 28 };
 static int open_journal(const struct cli *c, struct host *ret_h, char *why)
 {
     struct text text = text_over(why, CLI_WHY_SIZE);
-    struct host h = {0};
-    int status = journal_open(c->journal, JOURNAL_READ, 0, &text, &h.journal);
+    struct host h = {.past = past_fleets_new()};
+    int status = h.past == NULL ? ERR_MEMORY : OK;
+    status = status == OK ? journal_open(c->journal, JOURNAL_READ, 0, &text, &h.journal) : status;
     status = status == OK ? journal_view_open(h.journal, &h.view) : status;
     if (status != OK) {
         if (text.len == 0) {
@@ -81,10 +82,10 @@ static int load_control(struct host *h)
 static int open_lent(const struct cli *c, struct host *ret_h)
 {
     char why[CLI_WHY_SIZE] = "";
-    struct host h = {0};
+    struct host h = {.past = past_fleets_new()};
     uint8_t *bytes = NULL;
     size_t size = 0;
-    int status = lent_open(c, &h.lent, &bytes, &size, why);
+    int status = h.past == NULL ? ERR_MEMORY : lent_open(c, &h.lent, &bytes, &size, why);
     status = status == OK ? decode_control(bytes, size, &h) : status;
     free(bytes);
     if (status != OK) {
@@ -136,7 +137,9 @@ void host_close(struct host *h)
     journal_view_close(h->view);
     journal_close(h->journal);
     lent_close(h->lent);
+    past_fleets_free(h->past);
     free(h->memory);
+    h->past = NULL;
     h->view = NULL;
     h->journal = NULL;
     h->lent = NULL;

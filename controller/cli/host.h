@@ -16,7 +16,8 @@ struct host {
     struct journal_view *view; /* one snapshot: the state and the records belong together */
     struct lent *lent;
     struct journal_identity identity;
-    void *memory; /* of the control state */
+    void *memory;             /* of the control state */
+    struct past_fleets *past; /* what was read of fleets before that in force */
     struct control control;
 };
 

@@ -23,6 +23,7 @@ enum option_bit {
     OPT_ASK = 1 << 8,    /* --request-id, --dry-run */
     OPT_TTL = 1 << 9,
     OPT_FLEET = 1 << 10,
+    OPT_LATER = 1 << 11, /* reads the settings only when it needs them */
     OPT_COMMAND = OPT_JSON | OPT_HOST | OPT_REASON | OPT_ASK,
 };
 
@@ -68,8 +69,10 @@ static const struct verb verbs[] = {
      "break-glass, when log, leader or daemon are dead: stop all writing there; give it back"},
     {"features", OPT_JSON | OPT_HOST, cli_features, "features",
      "which features are demoted where, and who owns them"},
-    {"fleet", OPT_JSON, cli_fleet, "fleet check FILE | fleet show FILE | fleet keys",
-     "check a fleet file, print it canonically, explain its keys"},
+    {"fleet", OPT_COMMAND | OPT_YES | OPT_LATER, cli_fleet,
+     "fleet check FILE | show FILE|@RECORD | keys\n"
+     "        | apply FILE|@RECORD --reason TEXT [--yes]",
+     "check a fleet file, print it canonically, explain its keys; give the log a new fleet"},
     {"init", OPT_JSON | OPT_HOST | OPT_YES | OPT_BUS | OPT_REASON, cli_init,
      "init FLEET [--yes] [--brokers LIST] [--reason TEXT] [--development]",
      "create the log for a fleet, once"},
@@ -258,23 +261,28 @@ static bool take_option(struct cli *c, int option, unsigned *ret_used)
     return option == 'n' && parse_limit(optarg, &c->limit);
 }
 
+int cli_settings(struct cli *c)
+{
+    const int failed = load_settings(c);
+    if (failed != CLI_OK) {
+        return failed;
+    }
+    c->journal = c->journal != NULL ? c->journal : c->settings.journal;
+    c->control = c->control != NULL ? c->control : c->settings.control_socket;
+    c->brokers = c->brokers != NULL ? c->brokers : c->settings.brokers;
+    c->development = c->development || c->settings.development_broker;
+    return CLI_OK;
+}
+
 static int run_verb(struct cli *c, const struct verb *v, unsigned used)
 {
     if ((used & ~v->options) != 0) {
         return cli_misuse(c, "an option does not belong to \"%s\"; usage: spillway %s", v->name,
                           v->usage);
     }
-    if (v->options & (OPT_HOST | OPT_BUS)) {
-        const int failed = load_settings(c);
-        if (failed != CLI_OK) {
-            return failed;
-        }
-        c->journal = c->journal != NULL ? c->journal : c->settings.journal;
-        c->control = c->control != NULL ? c->control : c->settings.control_socket;
-        c->brokers = c->brokers != NULL ? c->brokers : c->settings.brokers;
-        c->development = c->development || c->settings.development_broker;
-    }
-    return v->run(c);
+    const bool now = (v->options & (OPT_HOST | OPT_BUS)) != 0 && (v->options & OPT_LATER) == 0;
+    const int failed = now ? cli_settings(c) : CLI_OK;
+    return failed != CLI_OK ? failed : v->run(c);
 }
 
 int main(int argc, char **argv)

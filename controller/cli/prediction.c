@@ -69,11 +69,12 @@ static void sum_up(struct prediction *p)
     p->moved_ppm = share_moved(&p->before->plan, &forecast_control(p->forecast)->plan);
 }
 
-/* What is foreseen: a drill's first stroke, or a person's command. */
+/* What is foreseen: a drill's first stroke, a person's command, or neither: only time. */
 struct cause {
-    const struct drill *drill; /* NULL: the command */
+    const struct drill *drill;
     struct drill_target target;
     const struct operator_record *command;
+    bool unseen; /* nobody has reported on that fleet yet */
     int64_t quiet_us, limit_us;
     enum fold_void why; /* what the fold says of the command */
 };
@@ -88,20 +89,23 @@ static int give(struct forecast *fc, struct cause *cause)
         forecast_strike(fc, &fault);
         return OK;
     }
+    if (cause->drill == NULL && cause->command == NULL) {
+        return OK;
+    }
     const int status =
         forecast_command(fc, cause->drill != NULL ? &drain : cause->command, &cause->why);
     return status == OK && cause->why != FOLD_ACCEPTED ? ERR_GUARD : status;
 }
 
-static int foresee(const struct host *h, const struct live_evidence *e, struct cause *cause,
+static int foresee(const struct control *now, const struct live_evidence *e, struct cause *cause,
                    struct prediction *p)
 {
     struct arena a;
-    if (!cli_arena(&a, forecast_arena_size(h->control.fleet))) {
+    if (!cli_arena(&a, forecast_arena_size(now->fleet))) {
         return ERR_MEMORY;
     }
     p->memory = a.base;
-    int status = forecast_new(&h->control, e->at, e->now, &a, &p->forecast);
+    int status = forecast_new(now, e->at, e->now, &a, &p->forecast);
     status = status == OK ? give(p->forecast, cause) : status;
     status = status == OK ? forecast_run(p->forecast, cause->quiet_us, cause->limit_us) : status;
     if (status != OK) {
@@ -112,22 +116,23 @@ static int foresee(const struct host *h, const struct live_evidence *e, struct c
     return OK;
 }
 
-static int predict(const struct cli *c, const struct host *h, struct cause *cause,
+static int predict(const struct cli *c, const struct control *now, struct cause *cause,
                    struct prediction *ret_p)
 {
-    struct prediction p = {.fleet = h->control.fleet, .before = &h->control};
+    struct prediction p = {.fleet = now->fleet, .before = now};
     struct live_evidence e;
     char why[CLI_WHY_SIZE];
-    int status = live_evidence_get(c, h->control.fleet, &e, why);
+    int status = cause->unseen ? ERR_UNAVAILABLE : live_evidence_get(c, now->fleet, &e, why);
     p.live = status == OK;
-    status = p.live ? OK : assume_well(&h->control, &e);
+    p.unseen = cause->unseen;
+    status = p.live ? OK : assume_well(now, &e);
     if (status != OK) {
         return status;
     }
     for (uint16_t o = 0; o < p.fleet->idc_count; o++) {
         p.observers += e.at[o].report != NULL && e.at[o].conclusive ? 1 : 0;
     }
-    status = foresee(h, &e, cause, &p);
+    status = foresee(now, &e, cause, &p);
     live_evidence_done(&e);
     if (status == OK) {
         *ret_p = p;
@@ -140,19 +145,32 @@ int prediction_make(const struct cli *c, const struct host *h, const struct dril
 {
     struct cause cause = {
         .drill = d, .target = *target, .quiet_us = QUIET_US, .limit_us = LIMIT_US};
-    return predict(c, h, &cause, ret_p);
+    return predict(c, &h->control, &cause, ret_p);
+}
+
+/* Long enough for a whole evacuation in steps. */
+static struct cause in_steps(const struct fleet *f)
+{
+    const int64_t interval_us = f->policy.step_interval_us;
+    return (struct cause){.quiet_us = interval_us + QUIET_US,
+                          .limit_us = FORECAST_MAX_STEPS * interval_us + LIMIT_US,
+                          .why = FOLD_ACCEPTED};
+}
+
+int prediction_of_fleet(const struct cli *c, const struct control *next, struct prediction *ret_p)
+{
+    struct cause cause = in_steps(next->fleet);
+    cause.unseen = true;
+    return predict(c, next, &cause, ret_p);
 }
 
 int prediction_of_command(const struct cli *c, const struct host *h,
                           const struct operator_record *command, struct prediction *ret_p,
                           enum fold_void *ret_why)
 {
-    const int64_t interval_us = h->control.fleet->policy.step_interval_us;
-    struct cause cause = {.command = command,
-                          .quiet_us = interval_us + QUIET_US,
-                          .limit_us = FORECAST_MAX_STEPS * interval_us + LIMIT_US,
-                          .why = FOLD_ACCEPTED};
-    const int status = predict(c, h, &cause, ret_p);
+    struct cause cause = in_steps(h->control.fleet);
+    cause.command = command;
+    const int status = predict(c, &h->control, &cause, ret_p);
     *ret_why = cause.why;
     return cause.why == FOLD_ACCEPTED ? status : OK;
 }
@@ -250,8 +268,9 @@ void prediction_print(const struct cli *c, const struct prediction *p)
     struct arena a;
     struct load load;
     fprintf(c->out, "prediction, %s:\n",
-            p->live ? "on live evidence"
-                    : "as if every probe saw all well (the daemon was not there to ask)");
+            p->live     ? "on live evidence"
+            : p->unseen ? "as if every probe saw all well (none has reported on this fleet yet)"
+                        : "as if every probe saw all well (the daemon was not there to ask)");
     print_steps(c, p);
     fputs("  ", c->out);
     put_share(c->out, p->moved_ppm);

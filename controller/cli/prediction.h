@@ -9,12 +9,13 @@
 struct prediction {
     void *memory;
     const struct fleet *fleet;
-    const struct control *before; /* borrowed from the host */
+    const struct control *before; /* borrowed */
     struct forecast *forecast;    /* run until it was quiet after the fault */
     int64_t effect_us;            /* from the fault to the first change of the plan; -1: none */
     uint32_t decisions;
     uint32_t moved_ppm; /* share of all slots that move */
-    bool live;          /* on live evidence; else every probe was taken to see all well */
+    bool live;          /* on live evidence; else every probe was taken to see all well ... */
+    bool unseen;        /* ... since none can have reported on that fleet yet */
     uint32_t observers; /* whose reports it is made on */
 };
 
@@ -26,6 +27,10 @@ int prediction_make(const struct cli *c, const struct host *h, const struct dril
 int prediction_of_command(const struct cli *c, const struct host *h,
                           const struct operator_record *command, struct prediction *ret_p,
                           enum fold_void *ret_why) MUST_CHECK;
+/* What comes after a new fleet is in force, until nothing more is decided: from the control state
+ * that it begins with, as if every probe saw all well, since none has reported on it yet. */
+int prediction_of_fleet(const struct cli *c, const struct control *next,
+                        struct prediction *ret_p) MUST_CHECK;
 void prediction_done(struct prediction *p);
 /* For people: what would be decided and when, what each IDC would carry, what would be shed. */
 void prediction_print(const struct cli *c, const struct prediction *p);

@@ -2,6 +2,7 @@
 #include "cli/records.h"
 
 #include "cli/drill_words.h"
+#include "cli/past_fleets.h"
 #include "core/explain.h"
 #include "fold/fold.h"
 
@@ -28,7 +29,7 @@ void record_sentence(const struct host *h, const struct host_record *r, char *ro
 {
     struct text t = text_over(room, SENTENCE_SIZE);
     const struct drill_run *run = &h->control.drill;
-    explain_line(h->control.fleet, &r->record, r->offset, &t);
+    explain_line(host_fleet_at(h, r->offset), &r->record, r->offset, &t);
     /* A move names its step by number; the newest run's runbook is at hand. */
     if (r->record.kind == RECORD_DECIDE && run->state != DRILL_NEVER &&
         r->offset > (int64_t)run->offset) {
@@ -51,7 +52,6 @@ bool record_is_history(const struct host_record *r)
     case RECORD_GENESIS:
     case RECORD_CLAIM:
     case RECORD_OPERATOR:
-    case RECORD_FLEET:
     case RECORD_RULES: return true;
     case RECORD_STEP: return r->record.step.kind == STEP_LINK_DOWN;
     case RECORD_HEARTBEAT:
@@ -101,7 +101,8 @@ json_t *record_json(const struct host *h, const struct host_record *r)
     json_object_set_new(o, "kind", lower(record_kind_name(r->record.kind)));
     json_object_set_new(o, "epoch", json_integer((json_int_t)r->record.epoch));
     json_object_set_new(
-        o, "writer", json_string(replica_name(h->control.fleet, r->record.writer.replica, room)));
+        o, "writer",
+        json_string(replica_name(host_fleet_at(h, r->offset), r->record.writer.replica, room)));
     json_object_set_new(o, "log_time_us", json_integer(r->record.log_time.us));
     json_object_set_new(o, "counts", json_boolean(host_record_counts(r)));
     json_object_set_new(o, "outcome", json_string(outcome_name(r->outcome)));

@@ -11,6 +11,12 @@ void agree_init(struct agree *g)
     }
 }
 
+void agree_renew(struct agree *g)
+{
+    memset(g->with, 0, sizeof g->with);
+    g->leader_differs = false;
+}
+
 void agree_own(struct agree *g, int64_t offset, const struct digest *d)
 {
     g->ring[g->next].offset = offset;

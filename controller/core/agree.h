@@ -21,6 +21,9 @@ struct agree {
 };
 
 void agree_init(struct agree *g);
+/* A new fleet counts its IDCs anew: what the others last said is forgotten, the own digests are
+ * not. */
+void agree_renew(struct agree *g);
 /* Own digest after the record at this offset. */
 void agree_own(struct agree *g, int64_t offset, const struct digest *d);
 /* NULL when it is too old or was never made. */

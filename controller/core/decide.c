@@ -91,6 +91,25 @@ int plan_initial(const struct fleet *f, struct arena *a, struct plan *ret_plan)
     return OK;
 }
 
+size_t plan_following_arena_size(const struct control *c, const struct fleet *next)
+{
+    return decide_arena_size(next) + plan_arena_size(next) + fleet_carry_arena_size(c->fleet);
+}
+
+int plan_following(const struct control *c, const struct fleet *next, struct arena *a,
+                   struct plan *ret_plan)
+{
+    struct plan plan;
+    int status = plan_initial(next, a, &plan);
+    status = status == OK ? fleet_carry_over(c, next, a, &plan) : status;
+    if (status != OK) {
+        return status;
+    }
+    plan.fence.digest = plan_digest(&plan);
+    *ret_plan = plan;
+    return OK;
+}
+
 static int begin(struct work *w, const struct control *c, const struct diagnosis *d,
                  struct logtime now, struct arena *a)
 {

@@ -23,6 +23,7 @@ static void put_what(const struct fleet *f, const struct order *o, struct text *
         text_put_int(t, (int64_t)o->decision);
         text_put(t, " is undone, and what it had replaced is kept");
         return;
+    case ORDER_FLEET: text_put(t, "a new fleet"); return;
     }
 }
 
@@ -36,6 +37,10 @@ void explain_order(const struct fleet *f, const struct order *o, struct logtime 
     text_put(t, o->identity);
     text_put(t, ": ");
     text_put(t, o->reason);
+    if (o->kind == ORDER_FLEET) {
+        text_put(t, "; in force, and what it wants otherwise comes in steps");
+        return;
+    }
     if (o->ended) {
         text_put(t, "; ended, and what it had moved is on its way home");
         return;

@@ -154,6 +154,7 @@ static void put_operator(const struct fleet *f, const struct operator_record *o,
     case OPERATOR_ABORT: put_numbered(t, " aborts drill ", o->argument); break;
     case OPERATOR_HOLD: put_numbered(t, " placed break-glass hold ", o->argument); break;
     case OPERATOR_UNHOLD: put_numbered(t, " releases break-glass hold ", o->argument); break;
+    case OPERATOR_FLEET: text_put(t, " gives a new fleet"); break;
     }
     if (o->ttl_us > 0) {
         text_put(t, " for ");
@@ -241,11 +242,6 @@ void explain_line(const struct fleet *f, const struct record *r, int64_t offset,
         return;
     case RECORD_DECIDE: put_decide(f, &r->decide, t); return;
     case RECORD_OPERATOR: put_operator(f, &r->operator, t); return;
-    case RECORD_FLEET:
-        text_put(t, r->fleet.identity);
-        text_put(t, " set a new fleet: ");
-        text_put(t, r->fleet.reason);
-        return;
     case RECORD_STEP: put_step(f, r, t); return;
     case RECORD_SNAPSHOT: text_put(t, "control state written down"); return;
     case RECORD_RULES:

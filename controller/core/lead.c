@@ -18,6 +18,11 @@ void lead_init(struct lead *l, uint64_t seed, struct logtime time, struct mono n
     l->drawn_for = -2;
 }
 
+void lead_drop_decision(struct lead *l)
+{
+    l->in_flight = l->in_flight && l->flight.kind != RECORD_DECIDE;
+}
+
 bool lead_is_mine(const struct replica_config *config, const struct control *c)
 {
     return c->epoch > 0 && c->leader.replica == config->replica &&

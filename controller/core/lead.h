@@ -31,6 +31,8 @@ struct lead {
 };
 
 void lead_init(struct lead *l, uint64_t seed, struct logtime time, struct mono now);
+/* A decision in flight is about another fleet: it is overtaken, and what it borrowed is gone. */
+void lead_drop_decision(struct lead *l);
 /* This replica's incarnation leads. */
 bool lead_is_mine(const struct replica_config *config, const struct control *c);
 /* Log time now, as far as this replica can know. */

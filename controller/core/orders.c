@@ -200,6 +200,15 @@ bool orders_due(const struct outlook *o)
     return o->c->order_count > 0 && (orders_ended(o) != 0 || any_to_move(o) || any_above_cap(o));
 }
 
+bool orders_new_fleet(const struct control *c)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < c->order_count; i++) {
+        any = any || c->orders[i].kind == ORDER_FLEET;
+    }
+    return any;
+}
+
 uint32_t orders_ended(const struct outlook *o)
 {
     for (uint32_t i = 0; i < o->c->order_count; i++) {

@@ -30,6 +30,8 @@ uint32_t orders_undo(const struct outlook *o, uint32_t after, struct plan *to);
  * it.
  */
 bool orders_keep(const struct outlook *o, uint32_t i, struct plan *to);
+/* What a new fleet wants otherwise is not all in the plan yet. */
+bool orders_new_fleet(const struct control *c);
 /* An order that has ended; 0: none. */
 uint32_t orders_ended(const struct outlook *o);
 /* The newest drain or demotion in force; 0: none. */

@@ -320,7 +320,7 @@ void outlook_fill(struct outlook *o, const struct casebook *cases)
         }
     }
     orders_look(o);
-    o->routes_open = false;
+    o->routes_open = orders_new_fleet(o->c); /* it kept the ways of before */
     for (uint16_t l = 0; l < o->f->link_count; l++) {
         fill_link(o, cases, l);
     }

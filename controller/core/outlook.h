@@ -36,7 +36,7 @@ struct outlook {
     bool *over_budget;       /* [carrier * idc_count + idc] dead over the carrier, but more than
                                 max_drained_idcs are */
     bool *over_stranded;     /* [idc] off the backbone, but as many others are already */
-    bool routes_open;        /* some incident or release concerns next hops */
+    bool routes_open;        /* some incident or release concerns next hops, or a new fleet does */
 };
 
 static inline size_t drain_index(const struct fleet *f, uint16_t service, uint16_t carrier)

@@ -33,6 +33,7 @@ struct parts {
 struct replica {
     struct replica_config config;
     struct arena arena; /* the control state first, then the parts */
+    size_t front;       /* of the arena that the replica itself takes */
     struct control control;
     struct lead lead;
     struct agree agree;
@@ -93,7 +94,6 @@ static int parts_new(struct replica *r, struct mono now)
     status = status == OK ? act_new(f, &r->arena, &p.act) : status;
     status = status == OK ? strike_new(f, &r->arena, &p.strike) : status;
     status = status == OK ? diagnosis_new(f, &r->arena, &p.diagnosis) : status;
-    status = status == OK ? requests_new(f, &r->arena, &r->requests) : status;
     if (status != OK) {
         return status;
     }
@@ -108,16 +108,18 @@ static int parts_new(struct replica *r, struct mono now)
     return OK;
 }
 
-/* Copies a control state into the replica's own arena, through its canonical form. */
+/* Copies a control state to the front of the replica's own arena, where it may lie itself, through
+ * its canonical form. */
 static int adopt_control(struct replica *r, const struct control *from)
 {
     size_t size = control_encoded_size(from);
-    /* The bytes stand at the end of the arena for the moment; what is read goes to its front. */
+    /* The bytes stand at the end of the arena for the moment, behind all that is in use. */
     if (r->arena.size - r->arena.used < size) {
         return ERR_FULL;
     }
     struct arena front = r->arena;
     front.size -= size;
+    front.used = r->front;
     uint8_t *bytes = front.base + front.size;
     struct control copy = *from;
     struct codec w = codec_writer(bytes, size);
@@ -146,10 +148,17 @@ static void take_digest(struct replica *r)
 }
 
 /* A decision may be acted upon when a later record of the leader follows it (PROTOCOL.md, "Late is
- * not effective") and it does not wait for a confirmation. GENESIS was a person's word. */
+ * not effective") and it does not wait for a confirmation. GENESIS and a new fleet are a person's
+ * word; the latter moves nothing, and until it is acted upon no next hop would follow its links. */
 static bool plan_is_effective(const struct control *c)
 {
-    return c->unconfirmed < 0 && (c->plan_offset == 0 || c->plan_followed);
+    return c->unconfirmed < 0 && (c->plan_purpose == DECIDE_NOTE || c->plan_followed);
+}
+
+/* An IDC that a new fleet took out leads no more, whoever the log's newest claim names. */
+static bool leads(const struct replica *r)
+{
+    return lead_is_mine(&r->config, &r->control) && own_idc(r) != FLEET_NONE;
 }
 
 static void adopt_plan(struct replica *r, struct mono now)
@@ -170,12 +179,14 @@ int replica_new(void *mem, size_t size, const struct replica_config *config,
     }
     r->config = *config;
     r->arena = arena;
+    r->front = arena.used;
     r->stepped = r->deadline = r->look_at = now;
     control_init(&r->control);
     agree_init(&r->agree);
     if (restored != NULL && restored->fleet != NULL) {
         int status = adopt_control(r, restored);
         status = status == OK ? parts_new(r, now) : status;
+        status = status == OK ? requests_new(r->control.fleet, &r->arena, &r->requests) : status;
         if (status != OK) {
             return status;
         }
@@ -288,6 +299,39 @@ static void folded(struct replica *r, struct out *o, const struct record *record
     }
 }
 
+static bool brings_fleet(const struct replica *r, const struct record *record)
+{
+    return r->last_void == FOLD_ACCEPTED && record->kind == RECORD_OPERATOR &&
+           record->operator.command == OPERATOR_FLEET;
+}
+
+/* Everything is made anew for the fleet that follows, at the front of the arena. What was known of
+ * targets and observers is asked for again: the actuators find out what is there, the probes report
+ * on what the new fleet has. */
+static int follow_fleet(struct replica *r, struct out *o, const struct record *record,
+                        int64_t offset)
+{
+    bool current = r->parts.act.current;
+    requests_folded(&r->requests, o, record, offset, r->last_void);
+    struct control next = r->control;
+    int status = adopt_control(r, &next);
+    status = status == OK ? parts_new(r, o->now) : status;
+    o->me = own_idc(r);
+    status = status == OK ? requests_renew(r->control.fleet, &r->arena, o, &r->requests) : status;
+    if (status != OK) {
+        control_init(&r->control);
+        o->me = FLEET_NONE;
+        return status;
+    }
+    lead_drop_decision(&r->lead);
+    agree_renew(&r->agree);
+    if (current) {
+        act_current(&r->parts.act);
+    }
+    r->config.candidate = o->me != FLEET_NONE && r->control.fleet->idcs[o->me].candidate;
+    return OK;
+}
+
 static void step_record(struct replica *r, struct out *o, const struct record *record,
                         int64_t offset)
 {
@@ -295,14 +339,17 @@ static void step_record(struct replica *r, struct out *o, const struct record *r
         read_for_skip(r, o, record);
         return;
     }
-    bool had_fleet = r->control.fleet != NULL, led = lead_is_mine(&r->config, &r->control);
+    bool had_fleet = r->control.fleet != NULL, led = leads(r);
     int status = fold_apply(&r->control, &r->arena, record, offset, &r->last_void);
     if (status == OK && !had_fleet && r->control.fleet != NULL) {
         status = parts_new(r, o->now);
+        status = status == OK ? requests_new(r->control.fleet, &r->arena, &r->requests) : status;
         if (status != OK) {
             control_init(&r->control); /* a fleet without its parts is none */
         }
         o->me = own_idc(r);
+    } else if (status == OK && brings_fleet(r, record)) {
+        status = follow_fleet(r, o, record, offset);
     }
     if (status != OK) {
         break_at(r, o, offset, status);
@@ -324,9 +371,9 @@ static void step_record(struct replica *r, struct out *o, const struct record *r
     if (plan_is_effective(&r->control) || (timely && r->control.unconfirmed < 0)) {
         adopt_plan(r, o->now);
     }
-    bool leads = lead_is_mine(&r->config, &r->control);
-    if (leads != led) {
-        out_notice(o, leads ? NOTICE_LEADING : NOTICE_LOST_LEAD, offset, OK, o->me);
+    bool now_leads = leads(r);
+    if (now_leads != led) {
+        out_notice(o, now_leads ? NOTICE_LEADING : NOTICE_LOST_LEAD, offset, OK, o->me);
     }
     r->look = true;
 }
@@ -411,7 +458,7 @@ static void take_event(struct replica *r, struct out *o, const struct event *e)
     case EVENT_RECORD: step_record(r, o, e->record.record, e->record.offset); return;
     case EVENT_LOG_END: step_log_end(r, o); return;
     case EVENT_LOG_LOST: step_log_lost(r, o); return;
-    case EVENT_REQUEST: requests_take(&r->requests, o, &e->request); return;
+    case EVENT_REQUEST: requests_take(&r->requests, &r->arena, o, &e->request); return;
     case EVENT_STOP: r->lead.stopping = true; return;
     case EVENT_TICK: return;
     case EVENT_REPORT:
@@ -441,8 +488,7 @@ static bool other_is_warm(const struct control *c, uint16_t me)
 static struct fitness fitness_of(struct replica *r, struct out *o)
 {
     const struct control *c = &r->control;
-    bool leads = lead_is_mine(&r->config, c);
-    bool differs = agree_halts(&r->agree, c->fleet, o->me, leads);
+    bool differs = agree_halts(&r->agree, c->fleet, o->me, leads(r));
     if (differs != r->differs) {
         r->differs = differs;
         out_notice(o, differs ? NOTICE_HALTED : NOTICE_RESUMED, c->applied, ERR_INVARIANT, o->me);
@@ -450,8 +496,10 @@ static struct fitness fitness_of(struct replica *r, struct out *o)
     bool halted = r->broken != NULL || differs;
     bool blind = intake_unread_for(&r->parts.intake, 2 * c->fleet->policy.lease_us, o->now) &&
                  other_is_warm(c, o->me);
-    return (struct fitness){
-        .halted = halted, .must_yield = r->lead.stopping || halted || blind, .control = &r->digest};
+    bool unfit = !c->fleet->idcs[o->me].candidate; /* no more, by a new fleet */
+    return (struct fitness){.halted = halted,
+                            .must_yield = r->lead.stopping || halted || blind || unfit,
+                            .control = &r->digest};
 }
 
 static int look(struct replica *r, struct out *o)
@@ -517,7 +565,7 @@ static void run(struct replica *r, struct out *o)
     run_leader(r, o, &fit);
     requests_run(&r->requests, o, writes);
     if (!fit.halted) {
-        act_run(&r->parts.act, o, lead_is_mine(&r->config, &r->control));
+        act_run(&r->parts.act, o, leads(r));
         strike_run(&r->parts.strike, o, lead_time(&r->lead, o->now), writes);
     }
     if (writes) {
@@ -594,7 +642,7 @@ struct fence replica_acting(const struct replica *r)
 
 bool replica_leads(const struct replica *r)
 {
-    return lead_is_mine(&r->config, &r->control);
+    return leads(r);
 }
 
 const char *replica_halted(const struct replica *r, int64_t *ret_offset)

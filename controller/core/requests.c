@@ -84,7 +84,38 @@ static int take_drill(struct requests *q, struct operator_record *command)
     return OK;
 }
 
-void requests_take(struct requests *q, struct out *o, const struct operator_record *command)
+/* The same of a fleet and its plan; their room grows in the arena. */
+static int take_fleet(struct requests *q, struct arena *a, struct operator_record *command)
+{
+    bool busy = false;
+    size_t size = command->fleet.size + command->plan.size;
+    for (uint32_t i = 0; i < REQUESTS_MAX; i++) {
+        busy = busy || (q->at[i].used && q->at[i].command.fleet.size > 0);
+    }
+    if (size == 0) {
+        command->fleet = command->plan = (struct bytes){0};
+        return OK;
+    }
+    if (busy || size > RECORD_MAX_BYTES) {
+        return busy ? ERR_BUSY : ERR_TOO_LARGE;
+    }
+    if (q->fleet_size < size) {
+        uint8_t *room = ARENA_NEW(a, uint8_t, size);
+        if (room == NULL) {
+            return ERR_FULL;
+        }
+        q->fleet = room;
+        q->fleet_size = size;
+    }
+    memcpy(q->fleet, command->fleet.at, command->fleet.size);
+    memcpy(q->fleet + command->fleet.size, command->plan.at, command->plan.size);
+    command->fleet.at = q->fleet;
+    command->plan.at = q->fleet + command->fleet.size;
+    return OK;
+}
+
+void requests_take(struct requests *q, struct arena *a, struct out *o,
+                   const struct operator_record *command)
 {
     const struct request_state *before = answered(o->control, &command->request);
     struct request *room = NULL;
@@ -103,6 +134,7 @@ void requests_take(struct requests *q, struct out *o, const struct operator_reco
     struct operator_record own = *command;
     status = status == OK ? take_changes(q, &own) : status;
     status = status == OK ? take_drill(q, &own) : status;
+    status = status == OK ? take_fleet(q, a, &own) : status;
     if (status != OK) {
         reply(o, &command->request, status, -1);
         return;
@@ -113,6 +145,23 @@ void requests_take(struct requests *q, struct out *o, const struct operator_reco
                              .log_time = o->control->log_time,
                              .began = o->now,
                              .sent = {INT64_MIN / 2}};
+}
+
+int requests_renew(const struct fleet *f, struct arena *a, struct out *o, struct requests *q)
+{
+    struct requests old = *q;
+    int status = requests_new(f, a, q);
+    for (uint32_t i = 0; i < REQUESTS_MAX && status == OK; i++) {
+        const struct operator_record *command = &old.at[i].command;
+        bool stays = !operator_names_places(command->command) && command->command != OPERATOR_FLEET;
+        bool here = o->me != FLEET_NONE; /* else this IDC was taken out, and writes no more */
+        if (old.at[i].used && stays && here) {
+            q->at[i] = old.at[i];
+        } else if (old.at[i].used) {
+            reply(o, &command->request, here ? ERR_STALE : ERR_UNAVAILABLE, -1);
+        }
+    }
+    return status;
 }
 
 static int status_of(enum fold_void why)
@@ -128,6 +177,8 @@ static int status_of(enum fold_void why)
     case FOLD_REQUEST_EXISTS: return ERR_EXISTS;
     case FOLD_REQUEST_CORE: return ERR_GUARD;
     case FOLD_REQUEST_OVERTAKEN: return ERR_STALE;
+    case FOLD_REQUEST_IN_USE: return ERR_GUARD;
+    case FOLD_REQUEST_BUSY: return ERR_BUSY;
     case FOLD_DUPLICATE:
     case FOLD_FOREIGN_LOG:
     case FOLD_NOT_FIRST:

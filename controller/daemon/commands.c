@@ -2,12 +2,19 @@
  * answer. */
 #include "daemon/commands.h"
 
+#include "config/fleet_config.h"
+#include "core/decide.h"
 #include "core/explain.h"
 #include "wire/record.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define COMMAND_IN_USE                                                                             \
+    "an answer uses an entrance, an address or a number of slots that the new fleet does not "     \
+    "have, or it takes the last way between two IDCs or a service's last announcer: drain it "     \
+    "first (spillway drain), then give the fleet"
 
 /* --- Names --------------------------------------------------------------------------------------
  */
@@ -134,6 +141,83 @@ static int prepare_drill(const struct fleet *f, const struct request *r, struct 
     return OK;
 }
 
+/* --- A new fleet --------------------------------------------------------------------------------
+ */
+
+/* The first mistake of the file, as the person sees it. */
+static void put_mistake(const struct config_errors *errs, char *why)
+{
+    snprintf(why, WHY_SIZE, "the fleet cannot be read");
+    for (uint32_t i = 0; i < errs->count; i++) {
+        if (!errs->items[i].warning) {
+            snprintf(why, WHY_SIZE, "the fleet, line %u: %s", errs->items[i].line,
+                     errs->items[i].text);
+            return;
+        }
+    }
+}
+
+/* Canonical fleet and plan, one behind the other, in memory of their own. */
+static int encode_fleet(const struct control *c, struct fleet *f, struct operator_record *o,
+                        void **ret_memory)
+{
+    size_t need = (plan_following_arena_size(c, f) + 15) & ~(size_t)15;
+    void *memory = aligned_alloc(16, need);
+    struct arena a;
+    struct plan plan;
+    arena_init(&a, memory, memory != NULL ? need : 0);
+    int status = memory == NULL ? ERR_MEMORY : plan_following(c, f, &a, &plan);
+    if (status == OK) {
+        struct codec m = codec_measure();
+        plan_codec(&m, &plan);
+        size_t fleet_size = fleet_encoded_size(f);
+        uint8_t *bytes = malloc(fleet_size + m.pos);
+        status = bytes == NULL ? ERR_MEMORY : OK;
+        if (status == OK) {
+            struct codec w = codec_writer(bytes, fleet_size);
+            fleet_codec(&w, f);
+            w = codec_writer(bytes + fleet_size, m.pos);
+            plan_codec(&w, &plan);
+            o->fleet = (struct bytes){bytes, fleet_size};
+            o->plan = (struct bytes){bytes + fleet_size, m.pos};
+            *ret_memory = bytes;
+        }
+    }
+    free(memory);
+    return status;
+}
+
+static int prepare_fleet(struct daemon *d, const struct request *r, struct operator_record *o,
+                         void **ret_memory, char *why)
+{
+    const struct control *c = replica_control(d->replica);
+    struct config_errors errs = {0};
+    struct arena a;
+    struct fleet f;
+    void *memory = aligned_alloc(16, CONFIG_FLEET_ARENA_SIZE);
+    if (memory == NULL) {
+        return ERR_MEMORY;
+    }
+    arena_init(&a, memory, CONFIG_FLEET_ARENA_SIZE);
+    int status = config_fleet_parse(r->fleet, r->fleet_size, &a, &f, &errs);
+    if (status == ERR_INVALID) {
+        put_mistake(&errs, why);
+    }
+    config_errors_done(&errs);
+    if (status == OK && record_size_bound(&f) > RECORD_MAX_BYTES) {
+        status = ERR_TOO_LARGE;
+    }
+    o->replaces = r->replaces;
+    o->argument = (uint64_t)c->fleet_offset;
+    status = status == OK ? encode_fleet(c, &f, o, ret_memory) : status;
+    if (status == ERR_BUSY) {
+        snprintf(why, WHY_SIZE, "%s", COMMAND_IN_USE);
+        status = ERR_GUARD;
+    }
+    free(memory);
+    return status;
+}
+
 /* --- All ----------------------------------------------------------------------------------------
  */
 
@@ -166,6 +250,7 @@ int command_prepare(struct daemon *d, const struct request *r, struct operator_r
     case OPERATOR_ABORT:
     case OPERATOR_HOLD:
     case OPERATOR_UNHOLD: break;
+    case OPERATOR_FLEET: status = prepare_fleet(d, r, &o, ret_memory, why); break;
     }
     if (status == OK) {
         *ret_command = o;
@@ -257,6 +342,11 @@ static void put_not_found(const struct fleet *f, const struct operator_record *o
     case OPERATOR_DRAIN:
     case OPERATOR_PIN:
     case OPERATOR_FREEZE: text_put(t, "there is no such thing"); return;
+    case OPERATOR_FLEET:
+        text_put(t,
+                 "the log cannot follow to that fleet: it keeps its name and its zone, and an IDC "
+                 "its name and its partition");
+        return;
     }
     text_put_int(t, (int64_t)o->argument);
     text_put(t, o->command == OPERATOR_APPROVE ? " is not open" : " is not in force");
@@ -290,11 +380,23 @@ void command_refusal(const struct daemon *d, const struct operator_record *comma
         text_put(&t, " orders: release one first (spillway status shows them)");
         return;
     case ERR_EXISTS: put_existing(c, command, &t); return;
-    case ERR_GUARD: text_put(&t, "guard core: tier 0 is never demoted"); return;
+    case ERR_GUARD:
+        text_put(&t, command->command == OPERATOR_FLEET ? COMMAND_IN_USE
+                                                        : "guard core: tier 0 is never demoted");
+        return;
     case ERR_STALE:
+        if (command->command == OPERATOR_FLEET) {
+            text_put(&t, "the fleet or the plan in force is another one by now: look again");
+            return;
+        }
         text_put(&t, "nothing of that decision stands any more: later decisions replaced it");
         return;
-    case ERR_BUSY: text_put(&t, "too many requests at once"); return;
+    case ERR_BUSY:
+        text_put(&t, command->command == OPERATOR_FLEET
+                         ? "a drill runs, a freeze holds, a decision waits for its confirmation, "
+                           "or there are too many requests: again when that is over"
+                         : "too many requests at once");
+        return;
     case ERR_TIMEOUT:
         text_put(&t, "the log has not answered; it may still count: ask again with the same id");
         return;

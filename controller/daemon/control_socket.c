@@ -81,7 +81,7 @@ static int step_command(struct daemon *d, struct waiter *w, char *why)
     memcpy(e.request.identity, w->identity, sizeof e.request.identity);
     w->command = e.request;
     w->command.changes = NULL; /* borrowed for the step only */
-    w->command.drill = (struct bytes){0};
+    w->command.drill = w->command.fleet = w->command.plan = (struct bytes){0};
     w->until = mono_add(mono_now(), ANSWER_US);
     log_event(&d->log, LOG_INFO, LOG_CODE("request"),
               LOG_STR("command", operator_command_name(r->command)),
@@ -110,6 +110,7 @@ static void on_looked_up(uv_work_t *work, int canceled)
     char why[WHY_SIZE] = "";
     w->looking = false;
     if (w->client == NULL || d->control == NULL) {
+        request_done(&w->request);
         return; /* gone meanwhile */
     }
     int status = canceled != 0 ? ERR_UNAVAILABLE : w->is_operator ? OK : ERR_PERMISSION;
@@ -123,6 +124,7 @@ static void on_looked_up(uv_work_t *work, int canceled)
                   LOG_STR("by", w->identity));
     }
     status = status == OK ? step_command(d, w, why) : status;
+    request_done(&w->request); /* the replica has copied it */
     if (status != OK) {
         struct unix_client *c = w->client;
         w->client = NULL;
@@ -130,10 +132,12 @@ static void on_looked_up(uv_work_t *work, int canceled)
     }
 }
 
-static void take_command(struct daemon *d, struct unix_client *c, const struct request *r)
+/* What the request owns is the waiter's, or freed. */
+static void take_command(struct daemon *d, struct unix_client *c, struct request *r)
 {
     struct waiter *w = free_waiter(d);
     if (w == NULL) {
+        request_done(r);
         send_error(c, ERR_BUSY, "too many requests wait for the log");
         return;
     }
@@ -148,6 +152,7 @@ static void take_command(struct daemon *d, struct unix_client *c, const struct r
                  uv_queue_work(&d->loop, &w->work, look_up, on_looked_up) == 0;
     if (!w->looking) {
         w->client = NULL;
+        request_done(&w->request);
         send_error(c, ERR_IO, "who asks cannot be found out");
     }
 }
@@ -196,7 +201,7 @@ static ssize_t on_received(void *user, struct unix_client *c, const uint8_t *dat
     const uint8_t *end = memchr(data, '\n', size);
     if (end == NULL) {
         if (size >= CONTROL_MAX_INPUT) {
-            bad_request(user, c, "a line is longer than 24 KiB");
+            bad_request(user, c, "a line is longer than 4 MiB");
         }
         return 0; /* a full buffer without a line ends the connection */
     }

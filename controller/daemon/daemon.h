@@ -26,7 +26,7 @@ enum phase {
 
 enum {
     CONTROL_MAX_CLIENTS = 16,
-    CONTROL_MAX_LINE = 24 * 1024, /* holds a runbook in hex */
+    CONTROL_MAX_LINE = 4 * 1024 * 1024, /* holds a fleet file; memory comes as bytes come */
     WHY_SIZE = 512,
 };
 

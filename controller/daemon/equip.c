@@ -34,7 +34,9 @@ static int refuse_idc(struct daemon *d, const struct fleet *f)
         text_put(&t, i == 0 ? " " : ", ");
         text_put(&t, f->idcs[i].name);
     }
-    text_put(&t, "; correct idc, or point brokers and journal at the right fleet");
+    text_put(&t,
+             "; correct idc, point brokers and journal at the right fleet, or stop this daemon: "
+             "its IDC was taken out");
     d->phase = PHASE_REFUSED;
     log_event(&d->log, LOG_ERROR, LOG_CODE("idc-unknown"), LOG_STR("why", d->why));
     return ERR_FOREIGN;
@@ -112,7 +114,7 @@ void equip_check_topics(struct daemon *d)
         return;
     }
     const struct fleet *f = replica_control(d->replica)->fleet;
-    if (f == NULL || !d->log_readable || !f->idcs[d->idc].candidate) {
+    if (f == NULL || !d->log_readable || d->idc == FLEET_NONE || !f->idcs[d->idc].candidate) {
         return;
     }
     d->topics_asked = now;
@@ -171,13 +173,15 @@ void equip_parts(struct daemon *d)
         return;
     }
     uint16_t idc = fleet_find_idc(c->fleet, d->settings.idc);
-    if (idc == FLEET_NONE) {
-        (void)refuse_idc(d, c->fleet);
-        return;
-    }
     d->is_equipped = true;
     d->equipped = c->fleet_digest;
     d->idc = idc;
+    if (idc == FLEET_NONE) {
+        free(d->downs);
+        d->downs = NULL;
+        (void)refuse_idc(d, c->fleet); /* a new fleet without us: the replica no longer acts */
+        return;
+    }
     log_event(&d->log, LOG_INFO, LOG_CODE("fleet"), LOG_STR("fleet", c->fleet->name),
               LOG_INT("era", c->era), LOG_INT("idcs", c->fleet->idc_count),
               LOG_INT("links", c->fleet->link_count), LOG_INT("views", c->fleet->view_count),

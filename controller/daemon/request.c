@@ -43,7 +43,14 @@ static bool read_reason(const char *text, char ret_reason[RECORD_TEXT_SIZE])
 }
 
 /* What a command takes beside its id and reason. */
-enum { TAKES_SUBJECT = 1, TAKES_FEATURES = 2, TAKES_TIER = 4, TAKES_TTL = 8, TAKES_DRILL = 16 };
+enum {
+    TAKES_SUBJECT = 1,
+    TAKES_FEATURES = 2,
+    TAKES_TIER = 4,
+    TAKES_TTL = 8,
+    TAKES_DRILL = 16,
+    TAKES_FLEET = 32
+};
 
 static const struct form {
     const char *name;
@@ -65,6 +72,7 @@ static const struct form {
     {"promote", OPERATOR_PROMOTE, NULL, TAKES_FEATURES},
     {"pin", OPERATOR_PIN, NULL, TAKES_SUBJECT | TAKES_TTL},
     {"freeze", OPERATOR_FREEZE, NULL, TAKES_TTL},
+    {"fleet", OPERATOR_FLEET, NULL, TAKES_FLEET},
 };
 
 static const struct form *find_form(const char *name)
@@ -103,21 +111,44 @@ static bool read_number(const json_t *value, int64_t least, int64_t most, int64_
     return true;
 }
 
-/* A runbook in its canonical form, as lower case hex. */
-static bool read_drill(const char *hex, struct request *r)
+/* Bytes as lower case hex; at most `most` of them. */
+static bool read_hex(const char *hex, uint8_t *ret_bytes, size_t most, size_t *ret_size)
 {
     static const char digits[] = "0123456789abcdef";
     size_t n = hex == NULL ? 0 : strlen(hex);
-    if (n == 0 || n % 2 != 0 || n / 2 > sizeof r->drill || strspn(hex, digits) != n) {
+    if (n == 0 || n % 2 != 0 || n / 2 > most || strspn(hex, digits) != n) {
         return false;
     }
     for (size_t i = 0; i < n; i += 2) {
         size_t high = (size_t)(strchr(digits, hex[i]) - digits);
         size_t low = (size_t)(strchr(digits, hex[i + 1]) - digits);
-        r->drill[i / 2] = (uint8_t)(high << 4 | low);
+        ret_bytes[i / 2] = (uint8_t)(high << 4 | low);
     }
-    r->drill_size = n / 2;
+    *ret_size = n / 2;
     return true;
+}
+
+/* The new fleet's file, and the digest of the one that it follows. */
+static int read_fleet(const json_t *object, struct request *r, const char **ret_why)
+{
+    const json_t *text = json_object_get(object, "fleet");
+    size_t size = 0;
+    if (!read_hex(json_string_value(json_object_get(object, "replaces")), r->replaces.bytes,
+                  sizeof r->replaces.bytes, &size) ||
+        size != sizeof r->replaces.bytes) {
+        return refuse("replaces: expected the digest of the fleet in force, 64 hex digits",
+                      ret_why);
+    }
+    if (!json_is_string(text) || json_string_length(text) == 0) {
+        return refuse("fleet: expected the text of a fleet file", ret_why);
+    }
+    r->fleet = malloc(json_string_length(text) + 1);
+    if (r->fleet == NULL) {
+        return refuse("fleet: there is no memory for it now", ret_why);
+    }
+    r->fleet_size = json_string_length(text);
+    memcpy(r->fleet, json_string_value(text), r->fleet_size + 1);
+    return OK;
 }
 
 static int read_fields(const json_t *object, const struct form *form, struct request *r,
@@ -144,11 +175,12 @@ static int read_fields(const json_t *object, const struct form *form, struct req
         return refuse("ttl_us: expected one second to 366 days", ret_why);
     }
     if ((form->takes & TAKES_DRILL) != 0 &&
-        !read_drill(json_string_value(json_object_get(object, "drill")), r)) {
+        !read_hex(json_string_value(json_object_get(object, "drill")), r->drill, sizeof r->drill,
+                  &r->drill_size)) {
         return refuse("drill: expected a runbook's bytes in lower case hex digits", ret_why);
     }
     r->tier = (uint8_t)tier;
-    return OK;
+    return (form->takes & TAKES_FLEET) != 0 ? read_fleet(object, r, ret_why) : OK;
 }
 
 static int read_command(const json_t *object, const struct form *form, struct request *r,
@@ -225,6 +257,14 @@ int request_read(const char *line, size_t size, struct request *ret_request, con
     json_decref(object);
     if (status == OK) {
         *ret_request = r;
+    } else {
+        request_done(&r);
     }
     return status;
+}
+
+void request_done(struct request *r)
+{
+    free(r->fleet);
+    r->fleet = NULL;
 }

@@ -30,11 +30,17 @@ struct request {
     char reason[RECORD_TEXT_SIZE]; /* not empty, no control characters */
     size_t drill_size;             /* bytes of a runbook in its canonical form, 0: none */
     uint8_t drill[DRILL_MAX_BYTES];
+    struct digest replaces; /* the fleet that a new one follows */
+    char *fleet;            /* its YAML, owned: request_done(); NULL: none */
+    size_t fleet_size;
 };
 
 /* Reads a line without its end. ERR_INVALID, with a static sentence that says what was expected.
  * Whatever the bytes are, nothing else happens. */
 int request_read(const char *line, size_t size, struct request *ret_request,
                  const char **ret_why) MUST_CHECK;
+
+/* Frees what the request owns. */
+void request_done(struct request *r);
 
 #endif

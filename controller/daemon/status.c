@@ -160,9 +160,9 @@ static json_t *actuator_of(const struct actuator_state *s, enum actuator kind, c
 static json_t *actuators_of(const struct daemon *d, const struct fleet *f, struct mono now)
 {
     const struct actuators *a = &d->actuators;
-    const char *here = f->idcs[d->idc].name;
+    const char *here = d->settings.idc;
     json_t *list = json_array();
-    for (uint16_t i = 0; i < a->dns_count; i++) {
+    for (uint16_t i = 0; i < a->dns_count && i < f->dns_server_count; i++) {
         bool busy = a->dns[i] != NULL && dns_busy(a->dns[i]);
         json_array_append_new(
             list, actuator_of(&a->dns_state[i], ACTUATOR_DNS, f->dns_servers[i].name, busy, now));
@@ -242,8 +242,9 @@ static void put_control(json_t *o, struct daemon *d, const struct control *c, st
     put_int(o, "log_time_us", replica_log_time(d->replica, now).us);
     put_int(o, "epoch", (int64_t)c->epoch);
     put(o, "leads", json_boolean(replica_leads(d->replica)));
-    put(o, "candidate", json_boolean(c->fleet->idcs[d->idc].candidate));
-    put_int(o, "replica", c->fleet->idcs[d->idc].partition);
+    const struct idc *here = d->idc != FLEET_NONE ? &c->fleet->idcs[d->idc] : NULL;
+    put(o, "candidate", json_boolean(here != NULL && here->candidate));
+    put_int(o, "replica", here != NULL ? here->partition : -1);
     const char *leader = NULL;
     for (uint16_t i = 0; c->epoch > 0 && i < c->fleet->idc_count; i++) {
         leader = c->fleet->idcs[i].partition == c->leader.replica ? c->fleet->idcs[i].name : leader;

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { CONTROL_FORM = 1 }; /* version of the canonical form */
+enum { CONTROL_FORM = 2 }; /* version of the canonical form */
 
 void control_init(struct control *c)
 {
@@ -262,6 +262,7 @@ static void all_codec(struct codec *c, struct control *k, bool contents)
         contents_codec(c, k);
     }
     digest_codec(c, &k->fleet_digest);
+    codec_i64(c, &k->fleet_offset);
     fence_codec(c, &k->plan.fence);
     digest_codec(c, &k->fixed_digest);
     digest_codec(c, &k->demand_digest);

@@ -36,10 +36,11 @@ static void advance_time(struct control *c, const struct record *r)
 
 /* --- CLAIM ------------------------------------------------------------------------------------ */
 
-/* The plan came from a DECIDE, and no actuator was ever brought to it. */
-static bool plan_without_step(const struct control *c)
+/* The plan came from a DECIDE, and no actuator was ever brought to it. What a person gave, with a
+ * GENESIS or a new fleet, needs no confirmation. */
+bool plan_without_step(const struct control *c)
 {
-    bool step = c->plan_offset <= 0;
+    bool step = c->plan_purpose == DECIDE_NOTE;
     for (uint16_t i = 0; i < c->fleet->dns_server_count; i++) {
         step = step || c->dns[i].generation >= c->plan.fence.generation;
     }
@@ -204,7 +205,10 @@ static bool alive(struct control *c, const struct step *s, uint16_t idc, int64_t
 
 static enum fold_void step(struct control *c, const struct record *r, uint16_t idc, int64_t offset)
 {
-    bool known = false;
+    bool known = false, old = r->base < c->fleet_offset; /* its indices are another fleet's */
+    if (old && (r->step.kind == STEP_OUTCOME || r->step.kind == STEP_LINK_DOWN)) {
+        return FOLD_OVERTAKEN;
+    }
     switch (r->step.kind) {
     case STEP_OUTCOME: known = outcome(c, &r->step, idc); break;
     case STEP_LINK_DOWN: known = link_down(c, &r->step, idc); break;
@@ -253,9 +257,9 @@ static int apply(struct control *c, struct arena *arena, const struct record *r,
         *ret_void = FOLD_UNKNOWN_REPLICA;
         return OK;
     }
-    bool again =
-        (r->kind == RECORD_OPERATOR || r->kind == RECORD_FLEET || r->kind == RECORD_STEP) &&
-        seen_before(&c->writers[idc], &r->writer);
+    struct writer_state before = c->writers[idc];
+    bool again = (r->kind == RECORD_OPERATOR || r->kind == RECORD_STEP) &&
+                 seen_before(&c->writers[idc], &r->writer);
     enum fold_void why = FOLD_DUPLICATE;
     switch (r->kind) {
     case RECORD_CLAIM: why = claim(c, r, idc, offset); break;
@@ -263,9 +267,16 @@ static int apply(struct control *c, struct arena *arena, const struct record *r,
     case RECORD_DECIDE:
     case RECORD_SNAPSHOT:
     case RECORD_RULES: return leader_word(c, r, offset, ret_void);
-    case RECORD_OPERATOR: why = again ? why : fold_operator(c, r, idc, offset); break;
+    case RECORD_OPERATOR:
+        if (!again) {
+            int status = fold_operator(c, arena, r, idc, offset, ret_void);
+            if (status != OK) {
+                c->writers[idc] = before; /* it was not folded */
+            }
+            return status;
+        }
+        break;
     case RECORD_STEP: why = again ? why : step(c, r, idc, offset); break;
-    case RECORD_FLEET: why = FOLD_VERSION; break; /* comes with a later rules version */
     case RECORD_GENESIS: why = FOLD_NOT_FIRST; break;
     }
     *ret_void = why;
@@ -312,6 +323,8 @@ const char *fold_void_name(enum fold_void v)
     case FOLD_REQUEST_EXISTS: return "request-exists";
     case FOLD_REQUEST_CORE: return "request-core";
     case FOLD_REQUEST_OVERTAKEN: return "request-overtaken";
+    case FOLD_REQUEST_IN_USE: return "request-in-use";
+    case FOLD_REQUEST_BUSY: return "request-busy";
     }
     return "?";
 }

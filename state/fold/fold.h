@@ -27,7 +27,9 @@ enum fold_void {
     FOLD_REQUEST_FULL,      /* OPERATOR: as many orders as there may be are in force */
     FOLD_REQUEST_EXISTS,    /* ... or that order is in force already */
     FOLD_REQUEST_CORE,      /* ... or it would turn tier 0 off */
-    FOLD_REQUEST_OVERTAKEN, /* ... or nothing stands of what it undoes */
+    FOLD_REQUEST_OVERTAKEN, /* ... or nothing stands of what it undoes or replaces */
+    FOLD_REQUEST_IN_USE,    /* ... or an answer needs what the new fleet does not have any more */
+    FOLD_REQUEST_BUSY,      /* ... or a drill, a freeze or a plan not yet confirmed is in its way */
 };
 
 enum { FOLD_RULES_NEWEST = 1 }; /* highest rules version that this fold knows */
@@ -37,19 +39,31 @@ size_t control_arena_size(const struct fleet *f);
 /* The control state before any record: applied -1, no fleet. */
 void control_init(struct control *c);
 
-/* Folds one record. arena is where GENESIS puts the fleet and arrays; other records allocate
- * nothing. *ret_void says whether it counted; a record that did not moves `applied` and nothing
- * else but its writer's count of requests. Returns OK, or with c unchanged ERR_INVARIANT  the
- * record was accepted by the rules and then broke an invariant (plan digest, incident transition,
- * never-last): the caller halts acting at this offset; ERR_INVALID    offset is not above applied,
- * or GENESIS cannot be read: likewise; ERR_VERSION    RULES raises the version above
- * FOLD_RULES_NEWEST: likewise, until an upgrade; ERR_FULL       the arena is too small. */
+/* Folds one record. arena is where GENESIS and OPERATOR fleet put the fleet and arrays;
+ * other records allocate nothing. *ret_void says whether it counted; a record that did not moves
+ * `applied` and nothing else but its writer's count of requests. Returns OK, or with c unchanged
+ * ERR_INVARIANT  the record was accepted by the rules and then broke an invariant (plan digest,
+ * incident transition, never-last): the caller halts acting at this offset; ERR_INVALID    offset
+ * is not above applied, or GENESIS cannot be read: likewise; ERR_VERSION    RULES raises the
+ * version above FOLD_RULES_NEWEST: likewise, until an upgrade; ERR_FULL       the arena is too
+ * small. */
 int fold_apply(struct control *c, struct arena *arena, const struct record *r, int64_t offset,
                enum fold_void *ret_void) MUST_CHECK;
-/* Whether a person's command can be obeyed now, and what it would do to the control state: to look
- * before writing. What is void leaves *c as it is. */
-enum fold_void fold_command(struct control *c, const struct operator_record *o,
-                            int64_t offset) MUST_CHECK;
+/* Writes what the plan in force says of everything that is in both fleets over `plan`, a plan of
+ * the next fleet: what a new fleet has to bring. Next hops to an IDC stay if all of them can.
+ * ERR_BUSY: an answer needs an address that the next fleet does not have or its view does not
+ * reach, the number of its view's slots is another one, or the last way between two IDCs or the
+ * last announcer is gone; ERR_FULL. */
+int fleet_carry_over(const struct control *c, const struct fleet *next, struct arena *a,
+                     struct plan *plan) MUST_CHECK;
+size_t fleet_carry_arena_size(const struct fleet *old);
+/* A person's new fleet, as fold_apply() takes it, by itself: to look before writing. The new fleet
+ * and the state of it go into the arena, which has control_arena_size(next) and
+ * fleet_carry_arena_size(c->fleet); what is void leaves *c
+ * as it is. The command's argument is the offset of the record that gave the fleet in force.
+ * ERR_FULL. */
+int fold_fleet(struct control *c, struct arena *arena, const struct operator_record *o,
+               int64_t offset, enum fold_void *ret_void) MUST_CHECK;
 /* Folds the record at offset as void (OPERATOR skip): only applied moves. */
 void fold_skip(struct control *c, int64_t offset);
 

@@ -27,6 +27,12 @@ static bool word_fits(const struct fleet *f, const struct demand_word *w)
     return declared_rps > 0 && in_span(declared_rps, w->rps) && in_span(declared_rps, w->seen_rps);
 }
 
+bool demand_fits(const struct fleet *f, uint16_t service, uint16_t view, const struct demand *d)
+{
+    struct demand_word w = {service, view, d->rps, d->seen_rps};
+    return word_fits(f, &w);
+}
+
 static bool ascending(const struct demand_word *a, const struct demand_word *b)
 {
     return a->service != b->service ? a->service < b->service : a->view < b->view;

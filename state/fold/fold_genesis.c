@@ -53,6 +53,7 @@ static int forget_old_log(struct control *c, struct arena *arena)
     c->decisive = 0;
     c->newest_decide = -1;
     c->plan_offset = 0;
+    c->fleet_offset = 0;
     c->plan_purpose = DECIDE_NOTE;
     c->unconfirmed = -1;
     c->plan_followed = false;

@@ -4,18 +4,23 @@
 
 #include "fold/fold.h"
 
+/* The plan came from a decision, and no actuator was ever brought to it: who claims has to confirm
+ * it. */
+bool plan_without_step(const struct control *c);
 /* The first record of a log: *c becomes its control state. */
 int fold_genesis(struct control *c, struct arena *arena, const struct record *r) MUST_CHECK;
 /* A DECIDE that was accepted by the rules of who and when. */
 int fold_decide(struct control *c, const struct record *r, int64_t offset) MUST_CHECK;
 /* An OPERATOR record by a known replica, not read before. */
-enum fold_void fold_operator(struct control *c, const struct record *r, uint16_t idc,
-                             int64_t offset) MUST_CHECK;
+int fold_operator(struct control *c, struct arena *arena, const struct record *r, uint16_t idc,
+                  int64_t offset, enum fold_void *ret_void) MUST_CHECK;
 
 /* fold_orders.c: a new order; what ends by its subject or id, and by time; what is home and leaves.
  * False: there is none. */
 enum fold_void order_give(struct control *c, enum order_kind kind, const struct operator_record *o,
                           int64_t offset) MUST_CHECK;
+/* A new fleet: the way home goes to what it wants. False: as many orders as there may be hold. */
+bool order_new_fleet(struct control *c, const struct operator_record *o, int64_t offset) MUST_CHECK;
 bool order_end_subject(struct control *c, enum order_kind kind,
                        const struct subject *subject) MUST_CHECK;
 bool order_end_id(struct control *c, uint64_t id) MUST_CHECK;
@@ -41,6 +46,8 @@ bool demands_fit(const struct control *c, const struct decide *d) MUST_CHECK;
 void demands_apply(struct control *c, const struct decide *d, struct logtime now);
 /* Demand in its canonical form; the array comes from the codec's arena. */
 void demands_codec(struct codec *c, struct control *k);
+/* It may be said of that place of the fleet. */
+bool demand_fits(const struct fleet *f, uint16_t service, uint16_t view, const struct demand *d);
 struct digest demand_digest(const struct control *c);
 const char *demands_broken(const struct control *c);
 

@@ -62,7 +62,14 @@ static enum fold_void done(bool well)
     return well ? FOLD_ACCEPTED : FOLD_REQUEST_REFUSED;
 }
 
-enum fold_void fold_command(struct control *c, const struct operator_record *o, int64_t offset)
+/* What a decision about another fleet replaced says nothing about this one. */
+static enum fold_void undo(struct control *c, const struct operator_record *o, int64_t offset)
+{
+    bool of_this_fleet = o->argument > (uint64_t)c->fleet_offset;
+    return of_this_fleet ? order_give(c, ORDER_UNDO, o, offset) : FOLD_REQUEST_OVERTAKEN;
+}
+
+static enum fold_void obey(struct control *c, const struct operator_record *o, int64_t offset)
 {
     bool before = o->argument < (uint64_t)offset;
     switch (o->command) {
@@ -71,11 +78,12 @@ enum fold_void fold_command(struct control *c, const struct operator_record *o, 
     case OPERATOR_SKIP: return done(before); /* done already, by the halted */
     case OPERATOR_UNDRAIN: return done(order_end_subject(c, ORDER_DRAIN, &o->subject));
     case OPERATOR_PROMOTE: return done(order_end_subject(c, ORDER_DEMOTE, &o->subject));
-    case OPERATOR_UNDO: return before ? order_give(c, ORDER_UNDO, o, offset) : FOLD_REQUEST_REFUSED;
+    case OPERATOR_UNDO: return before ? undo(c, o, offset) : FOLD_REQUEST_REFUSED;
     case OPERATOR_DRILL: return drill_ask(c, o, offset);
     case OPERATOR_ABORT: return drill_abort(c, o->argument);
     case OPERATOR_HOLD:
     case OPERATOR_UNHOLD: return FOLD_ACCEPTED; /* what counts is what stands at the place */
+    case OPERATOR_FLEET: return FOLD_VERSION;   /* needs room: fold_apply() only */
     case OPERATOR_DRAIN:
     case OPERATOR_DEMOTE:
     case OPERATOR_PIN:
@@ -84,9 +92,7 @@ enum fold_void fold_command(struct control *c, const struct operator_record *o, 
     return FOLD_VERSION;
 }
 
-/* log_time of a record from a replica that does not lead is the log time at its base. */
-enum fold_void fold_operator(struct control *c, const struct record *r, uint16_t idc,
-                             int64_t offset)
+static enum fold_void request_void(struct control *c, const struct record *r, uint16_t idc)
 {
     int64_t late_us = logtime_diff_us(c->log_time, r->log_time);
     if (request_seen(c, &r->operator.request)) {
@@ -98,13 +104,30 @@ enum fold_void fold_operator(struct control *c, const struct record *r, uint16_t
     if (floods(c, &c->writers[idc])) {
         return FOLD_REQUEST_FLOOD;
     }
-    enum fold_void why = fold_command(c, &r->operator, offset);
-    if (why != FOLD_ACCEPTED) {
-        return why;
+    bool old = r->base < c->fleet_offset && operator_names_places(r->operator.command);
+    return old ? FOLD_REQUEST_OVERTAKEN : FOLD_ACCEPTED;
+}
+
+/* log_time of a record from a replica that does not lead is the log time at its base. */
+int fold_operator(struct control *c, struct arena *arena, const struct record *r, uint16_t idc,
+                  int64_t offset, enum fold_void *ret_void)
+{
+    enum fold_void why = request_void(c, r, idc);
+    int status = OK;
+    if (why == FOLD_ACCEPTED && r->operator.command == OPERATOR_FLEET) {
+        status = fold_fleet(c, arena, &r->operator, offset, &why);
+    } else if (why == FOLD_ACCEPTED) {
+        why = obey(c, &r->operator, offset);
     }
-    c->requests[c->request_next] =
-        (struct request_state){.id = r->operator.request, .status = OK, .offset = (uint64_t)offset};
-    c->request_next = (c->request_next + 1) % CONTROL_MAX_REQUESTS;
-    c->decisive = offset;
-    return FOLD_ACCEPTED;
+    if (status != OK) {
+        return status;
+    }
+    *ret_void = why;
+    if (why == FOLD_ACCEPTED) {
+        c->requests[c->request_next] = (struct request_state){
+            .id = r->operator.request, .status = OK, .offset = (uint64_t)offset};
+        c->request_next = (c->request_next + 1) % CONTROL_MAX_REQUESTS;
+        c->decisive = offset;
+    }
+    return OK;
 }

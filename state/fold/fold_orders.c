@@ -180,7 +180,7 @@ static void make_room(struct control *c)
     while (c->order_count == ORDER_MAX && i < c->order_count && !c->orders[i].ended) {
         i++;
     }
-    if (c->order_count == ORDER_MAX) {
+    if (c->order_count == ORDER_MAX && i < c->order_count) {
         leave(c, i); /* the oldest */
     }
 }
@@ -212,6 +212,31 @@ static enum fold_void order_void(const struct control *c, enum order_kind kind,
     }
     *ret_standing = standing;
     return repeats(c, kind, o) ? FOLD_REQUEST_EXISTS : FOLD_ACCEPTED;
+}
+
+bool order_new_fleet(struct control *c, const struct operator_record *o, int64_t offset)
+{
+    uint32_t i = 0;
+    while (i < c->order_count && c->orders[i].kind != ORDER_FLEET) {
+        i++;
+    }
+    if (i < c->order_count) {
+        leave(c, i); /* this one follows it */
+    }
+    make_room(c);
+    if (c->order_count == ORDER_MAX) {
+        return false;
+    }
+    struct order *new = &c->orders[c->order_count++];
+    memset(new, 0, sizeof *new);
+    new->id = c->next_order++;
+    new->kind = ORDER_FLEET;
+    new->ended = true;
+    new->since = c->log_time;
+    new->offset = (uint64_t)offset;
+    memcpy(new->identity, o->identity, sizeof new->identity);
+    memcpy(new->reason, o->reason, sizeof new->reason);
+    return true;
 }
 
 enum fold_void order_give(struct control *c, enum order_kind kind, const struct operator_record *o,
@@ -338,7 +363,10 @@ const char *orders_broken(const struct control *c)
         if (!order_subject_fits(c->fleet, o->kind, &o->subject)) {
             return "an order is about something that the fleet does not have";
         }
-        if ((o->ended && !order_comes_home(o->kind)) || (o->kind == ORDER_DEMOTE && o->tier == 0)) {
+        bool never = (o->ended && !order_comes_home(o->kind)) ||
+                     (o->kind == ORDER_FLEET && !o->ended) ||
+                     (o->kind == ORDER_DEMOTE && o->tier == 0);
+        if (never) {
             return "an order is none that can be given";
         }
         last = o->id;

@@ -162,8 +162,9 @@ static bool kind_is_about(enum incident_kind kind, enum subject_kind s)
 bool incident_fits(const struct fleet *f, const struct incident *n)
 {
     const struct subject *s = &n->subject;
+    bool idc_or_unused = s->kind != SUBJECT_TARGET && s->kind != SUBJECT_PATH;
     return s->kind != 0 && kind_is_about(n->kind, s->kind) && subject_exists(f, s) &&
-           (s->b < f->idc_count || s->kind == SUBJECT_TARGET);
+           (s->b < f->idc_count || !idc_or_unused);
 }
 
 static const char *incidents_broken(const struct control *c)
@@ -192,7 +193,7 @@ const char *control_broken(const struct control *c)
     }
     if (c->applied < 0 || c->leader_newest > c->applied || c->decisive > c->applied ||
         c->newest_decide > c->applied || c->plan_offset > c->applied ||
-        c->unconfirmed > c->applied || c->snapshot > c->applied) {
+        c->unconfirmed > c->applied || c->snapshot > c->applied || c->fleet_offset > c->applied) {
         return "an offset lies behind the newest folded record";
     }
     if (c->unconfirmed >= 0 && c->unconfirmed != c->plan_offset) {

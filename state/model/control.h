@@ -72,6 +72,8 @@ struct control {
 
     struct fleet *fleet; /* in the arena it was loaded with */
     struct digest fleet_digest;
+    int64_t fleet_offset; /* of the record that gave it; indices in records before it are another
+                             fleet's */
     struct plan plan;
     struct plan previous; /* what plan replaced; the fold's working room, no part of the state: its
                              generation is 0 when not known (after a load) */

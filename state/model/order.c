@@ -9,6 +9,7 @@ const char *order_kind_name(enum order_kind k)
     case ORDER_PIN: return "pin";
     case ORDER_FREEZE: return "freeze";
     case ORDER_UNDO: return "undo";
+    case ORDER_FLEET: return "fleet";
     }
     return "?";
 }
@@ -29,7 +30,8 @@ enum order_kind order_of_command(enum operator_command c)
     case OPERATOR_DRILL:
     case OPERATOR_ABORT:
     case OPERATOR_HOLD:
-    case OPERATOR_UNHOLD: break;
+    case OPERATOR_UNHOLD:
+    case OPERATOR_FLEET: break;
     }
     return 0;
 }
@@ -73,7 +75,8 @@ bool order_subject_fits(const struct fleet *f, enum order_kind k, const struct s
     case ORDER_DEMOTE: return s->kind == SUBJECT_FEATURES;
     case ORDER_PIN: return is_place(s->kind) || s->kind == SUBJECT_REGION;
     case ORDER_FREEZE:
-    case ORDER_UNDO: return (unsigned)s->kind == 0;
+    case ORDER_UNDO:
+    case ORDER_FLEET: return (unsigned)s->kind == 0;
     }
     return false;
 }
@@ -84,7 +87,8 @@ bool order_comes_home(enum order_kind k)
     case ORDER_DRAIN:
     case ORDER_DEMOTE:
     case ORDER_PIN: /* what it kept away may come now */
-    case ORDER_UNDO: return true;
+    case ORDER_UNDO:
+    case ORDER_FLEET: return true;
     case ORDER_FREEZE: return false;
     }
     return false;
@@ -136,7 +140,7 @@ void order_codec(struct codec *c, struct order *o)
     uint8_t kind = (uint8_t)o->kind;
     codec_u32(c, &o->id);
     codec_u8(c, &kind);
-    if (kind < ORDER_DRAIN || kind > ORDER_UNDO) {
+    if (kind < ORDER_DRAIN || kind > ORDER_FLEET) {
         codec_fail(c, ERR_INVALID);
     }
     o->kind = (enum order_kind)kind;

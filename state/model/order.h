@@ -11,6 +11,7 @@ enum order_kind {
     ORDER_PIN,       /* no traffic of the subject leaves or comes by the machine */
     ORDER_FREEZE,    /* the machine changes no plan */
     ORDER_UNDO,      /* places of the plan keep the values that `decision` had replaced */
+    ORDER_FLEET,     /* ended from the first: what a new fleet wants otherwise is on its way */
 };
 
 enum { ORDER_MAX = 64 }; /* at once; one more is refused: release one first */
@@ -21,7 +22,7 @@ struct order {
     enum order_kind kind;
     bool ended;   /* taken back or over; what it had moved is not home yet (order_comes_home()) */
     uint8_t tier; /* DEMOTE: lowest tier that is off, from 1 */
-    struct subject subject; /* FREEZE, UNDO: kind 0, the fleet */
+    struct subject subject; /* FREEZE, UNDO, FLEET: kind 0, the fleet */
     struct logtime since;
     struct logtime expires; /* us 0: never */
     uint64_t offset;        /* of its record; 0 after a reseed */

@@ -23,7 +23,6 @@ const char *record_kind_name(enum record_kind k)
     case RECORD_HEARTBEAT: return "HEARTBEAT";
     case RECORD_DECIDE: return "DECIDE";
     case RECORD_OPERATOR: return "OPERATOR";
-    case RECORD_FLEET: return "FLEET";
     case RECORD_STEP: return "STEP";
     case RECORD_SNAPSHOT: return "SNAPSHOT";
     case RECORD_RULES: return "RULES";
@@ -65,6 +64,28 @@ const char *decide_purpose_name(enum decide_purpose p)
     return "?";
 }
 
+bool operator_names_places(enum operator_command c)
+{
+    switch (c) {
+    case OPERATOR_DRAIN:
+    case OPERATOR_UNDRAIN:
+    case OPERATOR_DEMOTE:
+    case OPERATOR_PROMOTE:
+    case OPERATOR_PIN:
+    case OPERATOR_UNDO:
+    case OPERATOR_DRILL: return true;
+    case OPERATOR_APPROVE:
+    case OPERATOR_RELEASE:
+    case OPERATOR_SKIP:
+    case OPERATOR_FREEZE:
+    case OPERATOR_ABORT:
+    case OPERATOR_HOLD:
+    case OPERATOR_UNHOLD:
+    case OPERATOR_FLEET: return false; /* it says itself what it follows */
+    }
+    return true;
+}
+
 const char *operator_command_name(enum operator_command c)
 {
     switch (c) {
@@ -82,6 +103,7 @@ const char *operator_command_name(enum operator_command c)
     case OPERATOR_ABORT: return "abort";
     case OPERATOR_HOLD: return "emergency-hold";
     case OPERATOR_UNHOLD: return "emergency-release";
+    case OPERATOR_FLEET: return "fleet";
     }
     return "?";
 }

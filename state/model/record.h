@@ -15,8 +15,7 @@ enum record_kind {
     RECORD_HEARTBEAT,
     RECORD_DECIDE,
     RECORD_OPERATOR,
-    RECORD_FLEET,
-    RECORD_STEP,
+    RECORD_STEP = 7,
     RECORD_SNAPSHOT,
     RECORD_RULES,
 };
@@ -127,7 +126,8 @@ enum operator_command {
     OPERATOR_ABORT,  /* argument: run of a drill */
     OPERATOR_HOLD,   /* argument: a break-glass hold; for the audit, it changes nothing */
     OPERATOR_UNHOLD, /* argument: the hold that is released; the same */
-    OPERATOR_LAST = OPERATOR_UNHOLD
+    OPERATOR_FLEET,  /* replaces, fleet, plan; argument: record that gave the one in force */
+    OPERATOR_LAST = OPERATOR_FLEET
 };
 
 struct operator_record {
@@ -143,6 +143,9 @@ struct operator_record {
     struct change *changes;
     struct bytes drill; /* canonical form (drill_codec) */
     struct drill_target target;
+    struct digest replaces; /* the fleet that the new one follows */
+    struct bytes fleet;     /* the new one, canonical */
+    struct bytes plan;      /* of it: what is in force of what is in both, and all that is new */
 };
 
 enum actuator { ACTUATOR_DNS = 1, ACTUATOR_ROUTES, ACTUATOR_FEATURES, ACTUATOR_INJECT };
@@ -198,13 +201,6 @@ struct record {
         } heartbeat;
         struct decide decide;
         struct operator_record operator;
-        struct {
-            struct request_id request;
-            char identity[RECORD_TEXT_SIZE];
-            char reason[RECORD_TEXT_SIZE];
-            struct digest replaces; /* fleet digest */
-            struct bytes fleet;
-        } fleet;
         struct step step;
         struct {
             struct bytes control; /* canonical control state at base */
@@ -221,6 +217,8 @@ uint32_t record_max_changes(const struct fleet *f);
 uint32_t record_max_demands(const struct fleet *f);
 const char *record_kind_name(enum record_kind k);
 const char *operator_command_name(enum operator_command c); /* "drain", ... */
+/* It speaks of places of a fleet by their indices, which mean nothing in another fleet. */
+bool operator_names_places(enum operator_command c);
 const char *guard_name(enum guard g);
 const char *decide_purpose_name(enum decide_purpose p);
 const char *actuator_name(enum actuator a);

@@ -109,6 +109,10 @@ static int check_operator(const struct operator_record *o)
     if (o->change_count > RECORD_MAX_CHANGES || o->drill.size > DRILL_MAX_BYTES) {
         return ERR_TOO_LARGE;
     }
+    bool new_fleet = o->command == OPERATOR_FLEET;
+    if (new_fleet != (o->fleet.size > 0) || new_fleet != (o->plan.size > 0)) {
+        return ERR_INVALID;
+    }
     bool sound = subject_is_sound(&o->subject) && o->tier <= FLEET_MAX_TIER && o->ttl_us >= 0 &&
                  o->ttl_us <= ORDER_TTL_MAX_US;
     return sound && field_is_clean(o->identity) && field_is_clean(o->reason) ? OK : ERR_INVALID;
@@ -147,9 +151,6 @@ int record_check(const struct record *r)
     case RECORD_HEARTBEAT: return sound(r->heartbeat.snapshot >= -1);
     case RECORD_DECIDE: return check_decide(&r->decide);
     case RECORD_OPERATOR: return check_operator(&r->operator);
-    case RECORD_FLEET:
-        return sound(r->fleet.fleet.size > 0 && field_is_clean(r->fleet.identity) &&
-                     field_is_clean(r->fleet.reason));
     case RECORD_STEP: return check_step(&r->step);
     case RECORD_SNAPSHOT: return sound(r->snapshot.control.size > 0);
     case RECORD_RULES: return OK;

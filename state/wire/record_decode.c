@@ -361,18 +361,13 @@ static int decode_operator(const Spillway__OperatorWire *w, struct arena *a,
     also(&status, take_text(&w->identity, o->identity));
     also(&status, take_text(&w->reason, o->reason));
     also(&status, take_bytes(&w->drill, a, &o->drill));
+    also(&status, take_bytes(&w->fleet, a, &o->fleet));
+    also(&status, take_bytes(&w->plan, a, &o->plan));
+    if (w->fleet.len > 0) {
+        also(&status, take_digest(&w->replaces, &o->replaces));
+    }
     also(&status,
          status == OK ? decode_changes(&w->changes, w->change_count, a, &o->changes) : status);
-    return status;
-}
-
-static int decode_fleet(const Spillway__FleetWire *w, struct arena *a, struct record *r)
-{
-    int status = take_exact(&w->request, r->fleet.request.bytes, sizeof(r->fleet.request.bytes));
-    also(&status, take_text(&w->identity, r->fleet.identity));
-    also(&status, take_text(&w->reason, r->fleet.reason));
-    also(&status, take_digest(&w->replaces, &r->fleet.replaces));
-    also(&status, take_bytes(&w->fleet, a, &r->fleet.fleet));
     return status;
 }
 
@@ -390,7 +385,6 @@ static int decode_body(const Spillway__RecordWire *w, struct arena *a, struct re
         return take_digest(&w->heartbeat->control_digest, &r->heartbeat.control);
     case RECORD_DECIDE: return decode_decide(w->decide, a, &r->decide);
     case RECORD_OPERATOR: return decode_operator(w->operator_, a, &r->operator);
-    case RECORD_FLEET: return decode_fleet(w->fleet, a, r);
     case RECORD_STEP: return decode_step(w->step, &r->step);
     case RECORD_SNAPSHOT: return take_bytes(&w->snapshot->control, a, &r->snapshot.control);
     case RECORD_RULES: r->rules.version = w->rules->version; return OK;

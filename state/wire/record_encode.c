@@ -17,7 +17,6 @@ union body {
     Spillway__HeartbeatWire heartbeat;
     Spillway__DecideWire decide;
     Spillway__OperatorWire operator;
-    Spillway__FleetWire fleet;
     Spillway__StepWire step;
     Spillway__SnapshotWire snapshot;
     Spillway__RulesWire rules;
@@ -282,17 +281,12 @@ static int encode_operator(Spillway__OperatorWire *w, const struct operator_reco
     w->drill = bytes_of(&o->drill);
     w->target_index = o->target.index;
     w->target_at = o->target.at;
+    w->fleet = bytes_of(&o->fleet);
+    w->plan = bytes_of(&o->plan);
+    if (o->fleet.size > 0) {
+        w->replaces = digest_of(&o->replaces);
+    }
     return encode_changes(o->changes, o->change_count, a, &w->changes);
-}
-
-static void encode_fleet(Spillway__FleetWire *w, const struct record *r)
-{
-    spillway__fleet_wire__init(w);
-    w->request = data_of(r->fleet.request.bytes, sizeof(r->fleet.request.bytes));
-    w->identity = text_of(r->fleet.identity);
-    w->reason = text_of(r->fleet.reason);
-    w->replaces = digest_of(&r->fleet.replaces);
-    w->fleet = bytes_of(&r->fleet.fleet);
 }
 
 /* The body of the record's kind, hung into the envelope. */
@@ -325,10 +319,6 @@ static int encode_body(const struct record *r, Spillway__RecordWire *w, union bo
     case RECORD_OPERATOR:
         status = encode_operator(&b->operator, & r->operator, a);
         w->operator_ = &b->operator;
-        break;
-    case RECORD_FLEET:
-        encode_fleet(&b->fleet, r);
-        w->fleet = &b->fleet;
         break;
     case RECORD_STEP:
         status = encode_step(&b->step, &r->step, a);

@@ -34,6 +34,7 @@ static void check_fields(const struct request *r)
     assert(r->command >= OPERATOR_APPROVE && r->command <= OPERATOR_LAST);
     assert(r->tier <= FLEET_MAX_TIER && r->ttl_us >= 0 && r->ttl_us <= ORDER_TTL_MAX_US);
     assert(r->drill_size <= sizeof r->drill);
+    assert((r->fleet != NULL) == (r->command == OPERATOR_FLEET));
 }
 
 static void hex(const uint8_t *bytes, size_t size, char *ret_text)
@@ -79,6 +80,12 @@ static json_t *write_command(const struct request *r)
     put_name(object, "region", r->region);
     put_name(object, "service", r->service);
     put_name(object, "drill", drill);
+    if (r->fleet != NULL) {
+        char replaces[2 * sizeof r->replaces.bytes + 1];
+        hex(r->replaces.bytes, sizeof r->replaces.bytes, replaces);
+        put_name(object, "replaces", replaces);
+        json_object_set_new(object, "fleet", json_stringn(r->fleet, r->fleet_size));
+    }
     if (r->ttl_us > 0) {
         json_object_set_new(object, "ttl_us", json_integer(r->ttl_us));
     }
@@ -125,6 +132,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(strcmp(again.subject, r.subject) == 0 && strcmp(again.region, r.region) == 0 &&
            strcmp(again.service, r.service) == 0);
     assert(again.drill_size == r.drill_size && memcmp(again.drill, r.drill, r.drill_size) == 0);
+    assert((again.fleet == NULL) == (r.fleet == NULL) && again.fleet_size == r.fleet_size);
+    if (r.fleet != NULL) {
+        assert(memcmp(again.fleet, r.fleet, r.fleet_size) == 0 && r.fleet[r.fleet_size] == '\0');
+        assert(memcmp(&again.replaces, &r.replaces, sizeof r.replaces) == 0);
+    }
+    request_done(&again);
+    request_done(&r);
     free(text);
     return 0;
 }

@@ -98,9 +98,7 @@ class Spillway:
     def command(self, idc, *args):
         config = os.path.join(idc_dir(self.processes, idc), "spillwayd.yaml")
         argv = ["setpriv", f"--reuid={UNPRIVILEGED}", f"--regid={UNPRIVILEGED}", "--clear-groups", "--",
-                self.programs["spillway"], *args]
-        if args[0] not in ("fleet",):
-            argv += ["--config", config]
+                self.programs["spillway"], *args, "--config", config]
         return enter(self.fleet.idc_netns(idc), argv)
 
     def status(self, idc):

@@ -4,11 +4,6 @@
 
 #include <string.h>
 
-static size_t answer_count(const struct sim *s)
-{
-    return (size_t)s->fleet->service_count * s->fleet->view_count;
-}
-
 static void finish(struct sim *s, uint16_t i, struct job *j, enum actuator actuator,
                    uint16_t target, int status, const struct fence *found)
 {
@@ -60,7 +55,7 @@ static void write_half(struct sim *s, uint16_t i, uint16_t server, size_t half)
     struct virtual_server *v = &s->servers[server];
     const struct job *j = &s->nodes[i].dns[server];
     oracle_pushes(s, i, server, &j->fence);
-    size_t n = answer_count(s);
+    size_t n = (size_t)j->services * j->views;
     if (j->predecessor.generation != 0) {
         for (uint32_t k = 0; k < j->change_count; k++) {
             if (k % 2 == half) {
@@ -71,7 +66,10 @@ static void write_half(struct sim *s, uint16_t i, uint16_t server, size_t half)
         return;
     }
     for (size_t k = half == 0 ? 0 : n / 2; k < (half == 0 ? n / 2 : n); k++) {
-        v->answers[k] = j->answers[k];
+        size_t service = k / j->views, view = k % j->views; /* its fleet may be the one before */
+        if (service < s->fleet->service_count && view < s->fleet->view_count) {
+            v->answers[service * s->fleet->view_count + view] = j->answers[k];
+        }
     }
 }
 

@@ -50,6 +50,8 @@ static void keep_effect(struct sim *s, struct node *n, const struct effect *e)
         if (j->change_count > 0) {
             memcpy(j->changes, e->dns.changes, j->change_count * sizeof j->changes[0]);
         }
+        j->services = c->plan.service_count;
+        j->views = c->plan.view_count;
         memcpy(j->answers, c->plan.answers,
                (size_t)c->plan.service_count * c->plan.view_count * sizeof j->answers[0]);
     } else if (e->kind == EFFECT_ROUTES) {
@@ -235,7 +237,7 @@ static void tell_edges(struct sim *s, uint16_t i)
 void node_start(struct sim *s, uint16_t i)
 {
     struct node *n = &s->nodes[i];
-    size_t size = replica_size(s->fleet);
+    size_t size = 3 * replica_size(s->first); /* for the fleet that follows, beside this one */
     struct control restored;
     struct replica_config config = {.replica = s->fleet->idcs[i].partition,
                                     .incarnation = rng_next(&s->rng) | 1,
@@ -243,9 +245,10 @@ void node_start(struct sim *s, uint16_t i)
                                     .candidate = true,
                                     .version = FOLD_RULES_NEWEST};
     n->memory = n->memory == NULL ? aligned_alloc(16, (size + 15) / 16 * 16) : n->memory;
-    void *room = sim_alloc(1, control_arena_size(s->fleet));
+    size_t most = control_arena_size(s->fleet) + control_arena_size(s->first);
+    void *room = sim_alloc(1, most);
     struct arena a;
-    arena_init(&a, room, control_arena_size(s->fleet));
+    arena_init(&a, room, most);
     control_init(&restored);
     if (n->disk.control != NULL) {
         struct codec r = codec_reader(n->disk.control, n->disk.size, &a);
@@ -262,6 +265,7 @@ void node_start(struct sim *s, uint16_t i)
         sim_fail(s, "node %u: replica_new says %d", i, status);
         return;
     }
+    n->fleet = replica_control(n->replica)->fleet_digest;
     n->up = true;
     n->lives++;
     n->read = n->disk.applied + 1;
@@ -290,6 +294,21 @@ void node_crash(struct sim *s, uint16_t i)
     n->back_at_us = s->now_us + 100 * US_PER_MS + (int64_t)rng_below(&s->rng, 4 * US_PER_SEC);
 }
 
+/* The daemon has read a new fleet: what was under way for the old one is given up, the report
+ * partitions are read anew. */
+static void equip(struct sim *s, uint16_t i)
+{
+    struct node *n = &s->nodes[i];
+    static const struct digest none;
+    if (digest_compare(&n->fleet, &none) != 0) {
+        memset(n->dns, 0, sizeof n->dns);
+        n->routes.busy = n->features.busy = false;
+        memset(n->ended, 0, sizeof n->ended);
+        sim_trace(s, "node %u has a new fleet", i);
+    }
+    n->fleet = replica_control(n->replica)->fleet_digest;
+}
+
 static void read_log(struct sim *s, uint16_t i)
 {
     struct node *n = &s->nodes[i];
@@ -310,7 +329,9 @@ static void read_log(struct sim *s, uint16_t i)
         struct event e = {.kind = EVENT_LOG_END, .log_end = s->log_end};
         step(s, i, &e);
     }
-    if (!knew && replica_control(n->replica)->fleet != NULL) {
+    const struct control *c = replica_control(n->replica);
+    if (c->fleet != NULL && (!knew || digest_compare(&n->fleet, &c->fleet_digest) != 0)) {
+        equip(s, i);
         tell_edges(s, i);
     }
 }
@@ -359,7 +380,7 @@ static void read_partitions(struct sim *s, uint16_t i)
 void node_tick(struct sim *s, uint16_t i)
 {
     struct node *n = &s->nodes[i];
-    if (!n->up && n->back_at_us <= s->now_us && !s->idc_dead[i]) {
+    if (!n->up && n->back_at_us <= s->now_us && !s->idc_dead[i] && i < s->fleet->idc_count) {
         node_start(s, i);
     }
     if (n->bus_away && n->bus_back_us <= s->now_us) {
@@ -393,6 +414,9 @@ static void step_and_flush(struct sim *s, uint16_t i, struct event *e)
 void node_report(struct sim *s, uint16_t i, uint16_t from, const struct report *r, int64_t offset)
 {
     struct event e = {.kind = EVENT_REPORT};
+    if (from >= s->fleet->idc_count) {
+        return; /* it was taken out */
+    }
     e.report.report = r;
     e.report.partition = s->fleet->idcs[from].partition;
     e.report.offset = offset;

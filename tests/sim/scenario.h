@@ -76,7 +76,13 @@ int scenario_run(struct scenario *c, bool trace, struct digest *ret_digest, char
                  size_t size);
 
 /* The tables; each ends with an empty phrase. */
-extern const struct phrase SETUP_PHRASES[], FAULT_PHRASES[], WORD_PHRASES[], CONDITION_PHRASES[];
+extern const struct phrase SETUP_PHRASES[], FAULT_PHRASES[], WORD_PHRASES[], FLEET_PHRASES[],
+    BEGIN_PHRASES[], CONDITION_PHRASES[];
+
+/* A person begins to speak: fills who and which word it is; the node that listens. The answer, when
+ * there is none to wait for. */
+uint16_t say_as(struct sim *s, enum operator_command command, struct operator_record *o);
+void say_refused(struct sim *s, int status);
 
 /* How a subject is called in scenarios: "beijing", "web@beijing", "telecom@beijing", ... */
 void subject_put(const struct fleet *f, const struct subject *subject, char *room, size_t size);

@@ -54,8 +54,10 @@ static void print_phrases(void)
         const char *title;
         const struct phrase *table;
     } tables[] = {{"with:", SETUP_PHRASES},
+                  {"with: (of the fleet)", BEGIN_PHRASES},
                   {"at TIME: or when CONDITION: (faults and repairs)", FAULT_PHRASES},
                   {"at TIME: or when CONDITION: (a person's word)", WORD_PHRASES},
+                  {"at TIME: or when CONDITION: (a new fleet)", FLEET_PHRASES},
                   {"within TIME:, from TIME to TIME:, never:, always:, at last: (conditions)",
                    CONDITION_PHRASES}};
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {

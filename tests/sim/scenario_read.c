@@ -81,7 +81,7 @@ static int64_t find_purpose(const struct fleet *f, const char *word)
 }
 static int64_t find_order(const struct fleet *f, const char *word)
 {
-    FIND_NAME(order_kind_name, ORDER_DRAIN, ORDER_UNDO);
+    FIND_NAME(order_kind_name, ORDER_DRAIN, ORDER_FLEET);
 }
 static int64_t find_drill_state(const struct fleet *f, const char *word)
 {
@@ -259,6 +259,9 @@ static void read_action(struct reader *r, struct line *l, char **words, uint32_t
         p = phrase_find(WORD_PHRASES, r->c->own, words, count, &l->does_args, &problem);
     }
     if (p == NULL) {
+        p = phrase_find(FLEET_PHRASES, r->c->own, words, count, &l->does_args, &problem);
+    }
+    if (p == NULL) {
         complain(r, problem == NULL ? "nothing of this kind can be done" : "unknown name", problem);
     }
     l->does = p;
@@ -301,6 +304,9 @@ static void read_setup(struct reader *r, struct line *l, char **words, uint32_t 
     struct args a = {0};
     l->kind = LINE_WITH;
     l->does = phrase_find(SETUP_PHRASES, r->c->own, words, count, &a, &problem);
+    if (l->does == NULL) {
+        l->does = phrase_find(BEGIN_PHRASES, r->c->own, words, count, &a, &problem);
+    }
     l->does_args = a;
     if (l->does == NULL) {
         complain(r, problem == NULL ? "nothing of this kind can be set" : "unknown name", problem);

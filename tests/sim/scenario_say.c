@@ -19,7 +19,7 @@ static uint16_t listener(const struct sim *s)
     return 0;
 }
 
-static void say(struct sim *s, struct operator_record *o)
+uint16_t say_as(struct sim *s, enum operator_command command, struct operator_record *o)
 {
     uint64_t id = ++s->script.words;
     memcpy(o->identity, "ann", 4);
@@ -27,14 +27,25 @@ static void say(struct sim *s, struct operator_record *o)
     memcpy(o->request.bytes, &id, sizeof id);
     s->script.replied = false;
     s->changed_us = s->now_us;
-    sim_trace(s, "ann says %s", operator_command_name(o->command));
-    node_request(s, listener(s), o);
+    sim_trace(s, "ann says %s", operator_command_name(command));
+    return listener(s);
+}
+
+static void say(struct sim *s, struct operator_record *o)
+{
+    uint16_t node = say_as(s, o->command, o);
+    node_request(s, node, o);
+}
+
+void say_refused(struct sim *s, int status)
+{
+    s->script.replied = true;
+    s->script.reply = status;
 }
 
 static void refuse(struct sim *s)
 {
-    s->script.replied = true;
-    s->script.reply = ERR_NOT_FOUND;
+    say_refused(s, ERR_NOT_FOUND);
 }
 
 static void approve(struct sim *s, const struct args *a)

@@ -456,6 +456,22 @@ static bool word_was_refused(const struct sim *s, const struct args *a)
     return s->script.replied && s->script.reply != OK;
 }
 
+/* All that it wants otherwise has come. */
+static bool fleet_is_home(const struct sim *s, const struct args *a)
+{
+    bool home = true;
+    (void)a;
+    for (uint32_t i = 0; i < s->reference.order_count; i++) {
+        home = home && s->reference.orders[i].kind != ORDER_FLEET;
+    }
+    return home;
+}
+
+static bool fleet_in_force(const struct sim *s, const struct args *a)
+{
+    return s->fleets.followed == (uint32_t)a->at[0];
+}
+
 static bool drill_is(const struct sim *s, const struct args *a)
 {
     return s->reference.drill.state == (enum drill_state)a->at[0];
@@ -518,6 +534,8 @@ const struct phrase CONDITION_PHRASES[] = {
     {"order <order> holds", .holds = order_holds},
     {"the word was taken", .holds = word_was_taken},
     {"the word was refused", .holds = word_was_refused},
+    {"the fleet is home", .holds = fleet_is_home},
+    {"fleet <n> is in force", .holds = fleet_in_force}, /* 0: the first one */
     {"drill is <drill-state>", .holds = drill_is},
     {"a drill injects", .holds = drill_injects_now},
     {"forged reports were dropped", .holds = forgeries_were_dropped},

@@ -477,7 +477,8 @@ void script_decided(struct sim *s, const struct decide *d)
         run->drill.steps[d->drill.step].action == DRILL_APPROVE) {
         s->waits_word[run->target.index] = false; /* given with the run */
     }
-    if (t->on && (d->order != 0 || d->demand_count > 0)) {
+    bool weighs = t->on || s->swarm.fleets; /* what fits is not as on the first day */
+    if ((t->on && d->order != 0) || (weighs && d->demand_count > 0)) {
         s->changed_us = s->now_us; /* a person's word, or what is measured, is news */
     }
 }

@@ -99,10 +99,12 @@ struct sim *sim_new(const struct fleet *f, uint64_t seed, bool trace)
     s->seed = seed;
     s->rng = rng_init(seed);
     s->extra = rng_init(~seed);
+    s->first = f;
     s->own = *f;
     s->fleet = &s->own;
     s->trace = trace;
-    size_t room = control_arena_size(f) + plan_arena_size(f) + 4096;
+    size_t each = control_arena_size(f) + plan_arena_size(f) + fleet_carry_arena_size(f) + 4096;
+    size_t room = each * (1 + SIM_MAX_FLEETS);
     s->reference_memory = sim_alloc(1, room);
     arena_init(&s->reference_arena, s->reference_memory, room);
     s->decode_size = record_arena_size(record_size_bound(f));
@@ -113,7 +115,7 @@ struct sim *sim_new(const struct fleet *f, uint64_t seed, bool trace)
         s->plans[g].offset = -1;
         memset(s->plans[g].folded_us, 0xff, sizeof s->plans[g].folded_us);
     }
-    for (uint16_t i = 0; i < f->idc_count; i++) {
+    for (uint16_t i = 0; i < SIM_MAX_IDCS; i++) {
         s->nodes[i].disk.applied = -1;
     }
     return s;
@@ -122,9 +124,10 @@ struct sim *sim_new(const struct fleet *f, uint64_t seed, bool trace)
 void sim_free(struct sim *s)
 {
     bus_free(s);
-    for (uint16_t i = 0; i < s->fleet->idc_count; i++) {
+    for (uint16_t i = 0; i < SIM_MAX_IDCS; i++) {
         node_free(s, i);
     }
+    free(s->fleets.begins);
     free(s->reference_memory);
     free(s->decode_memory);
     free(s->digest_memory);
@@ -144,8 +147,8 @@ void sim_tick(struct sim *s)
     }
     world_tick(s);
     bus_tick(s);
-    for (uint16_t i = 0; i < s->fleet->idc_count && s->failure[0] == '\0'; i++) {
-        job_tick(s, i);
+    for (uint16_t i = 0; i < s->first->idc_count && s->failure[0] == '\0'; i++) {
+        job_tick(s, i); /* whoever was taken out, too, until it has read that */
         node_tick(s, i);
     }
     oracle_tick(s);

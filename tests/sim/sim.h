@@ -23,6 +23,7 @@ enum {
     SIM_MAX_CASES = 128, /* incidents of one scenario */
     SIM_MAX_RECORDS = 20000,
     SIM_MAX_PLANS = 1024,
+    SIM_MAX_FLEETS = 8,     /* given after the first one */
     SIM_HEALED_PLANS = 20,  /* the way home and the release of every link, with room to spare */
     SIM_CALMED_PLANS = 12,  /* more after spikes: every tier of every region for itself */
     SIM_NODE_EFFECTS = 100, /* of one node in one second, likewise */
@@ -45,6 +46,7 @@ struct swarm {
     bool lone_witnesses; /* all are silent but one, which sees an IDC dead, and no reference */
     bool slow_operator;  /* an IDC is seen good for long before somebody says so */
     bool orders;         /* people drain, demote, pin, freeze and undo */
+    bool fleets;         /* the fleet is given anew, with other numbers */
     bool spikes;         /* views ask for more and less; services fall silent about it */
     bool disasters;      /* any change of the world; without one no traffic may move (law 1) */
 };
@@ -116,6 +118,7 @@ struct job {
     struct fence fence, read, predecessor;
     uint32_t change_count;
     struct change changes[SIM_MAX_ANSWERS];
+    uint16_t services, views;               /* of the plan */
     struct answer answers[SIM_MAX_ANSWERS]; /* of the whole plan */
     struct virtual_routes routes;
 };
@@ -143,7 +146,8 @@ struct node {
     struct replica *replica;
     void *memory;
     bool up, bus_away, told_away, ended[SIM_MAX_IDCS];
-    bool doomed; /* dies in this tick, after its steps and before their commit */
+    struct digest fleet; /* that its probe, actuators and partitions are set up for */
+    bool doomed;         /* dies in this tick, after its steps and before their commit */
     bool disk_full;
     int64_t told_end_us;
     int64_t paused_until_us, back_at_us, bus_back_us;
@@ -169,6 +173,8 @@ struct node {
 /* A probe: what it sees, since when, what it said. */
 struct probe {
     bool silent, blind;
+    bool told; /* by the daemon there, which fleet it reports on */
+    struct digest fleet;
     bool lone; /* sees no reference, and `missed` dead */
     uint16_t missed;
     bool misses, unreferenced; /* sees `missed` dead; no reference */
@@ -268,6 +274,14 @@ struct carriers {
     struct front fronts[SIM_MAX_CARRIERS][SIM_MAX_IDCS];
 };
 
+struct fleets {
+    struct rng rng;
+    int64_t next_us;
+    uint32_t given, followed;
+    uint64_t brought[SIM_MAX_ANSWERS]; /* [answer] generation with which it came; 0: the first */
+    struct fleet *begins;              /* what a scenario begins with, when it is not all; owned */
+};
+
 struct sim {
     uint64_t seed;
     struct rng rng;
@@ -275,7 +289,9 @@ struct sim {
     struct rng demands; /* of users */
     struct rng extra;   /* for what came later, so that kept seeds mean what they meant */
     struct swarm swarm;
-    struct fleet own; /* the given one with this seed's policy */
+    const struct fleet *first; /* the given one */
+    struct fleet
+        own; /* the one in force in the log; at first the given one with this seed's policy */
     const struct fleet *fleet;
     int64_t now_us;
     bool healed;
@@ -293,6 +309,7 @@ struct sim {
     /* The truth. */
     bool idc_dead[SIM_MAX_IDCS], link_cut[SIM_MAX_LINKS];
     struct carriers carriers;
+    struct fleets fleets;
     int64_t idc_died_us[SIM_MAX_IDCS], idc_back_us[SIM_MAX_IDCS]; /* back: also when it will be */
     int64_t idc_well_us[SIM_MAX_IDCS], idc_was_well_us[SIM_MAX_IDCS]; /* since then; 0: always */
     int64_t link_back_us[SIM_MAX_LINKS];
@@ -353,6 +370,8 @@ void world_start(struct sim *s);
 void world_tick(struct sim *s);
 void world_heal(struct sim *s);
 void world_restart_probe(struct sim *s, uint16_t o);
+/* The fleet is another one now: probes look at what it has. */
+void world_refleet(struct sim *s, const struct fleet *was);
 
 /* script.c: the same for a scenario: reach, load, flapping links, forged reports, drills. */
 void script_start(struct sim *s);
@@ -414,6 +433,16 @@ void oracle_commit(struct sim *s, uint16_t node, const struct control *c);
 void oracle_effect(struct sim *s, uint16_t node, const struct effect *e);
 void oracle_tick(struct sim *s);
 void oracle_end(struct sim *s);
+
+/* fleets.c: fleets follow each other in the simulator with the same things at the same indices:
+ * what comes is at the end of its list, and so is what goes. give asks the node, with what o says
+ * of the person; followed is called when the reference has a new fleet, with the state before. */
+struct fleet *fleets_copy(const struct fleet *f);
+bool fleets_has_room(const struct sim *s);
+bool fleets_give(struct sim *s, uint16_t node, const struct fleet *next, struct operator_record *o);
+void fleets_followed(struct sim *s, const struct control *was);
+void fleets_start(struct sim *s);
+void fleets_tick(struct sim *s);
 
 /* spikes.c */
 void spikes_start(struct sim *s);

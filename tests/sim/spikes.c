@@ -20,7 +20,10 @@ void spikes_start(struct sim *s)
 static void calm(struct sim *s)
 {
     for (uint16_t v = 0; v < s->fleet->view_count; v++) {
-        s->script.demand_ppm[v] = 1000000;
+        if (s->script.demand_ppm[v] != 1000000) {
+            s->script.demand_ppm[v] = 1000000;
+            s->changed_us = s->now_us; /* users who ask for what is usual again are news, too */
+        }
     }
     for (uint16_t x = 0; x < s->fleet->idc_count; x++) {
         s->script.untold[x] = false;

@@ -54,6 +54,7 @@ void world_start(struct sim *s)
     }
     orders_start(s);
     spikes_start(s);
+    fleets_start(s);
     for (uint16_t o = 0; o < s->fleet->idc_count; o++) {
         struct probe *p = &s->probes[o];
         int n = targets_for_idc(s->fleet, o, p->targets, SIM_MAX_TARGETS);
@@ -100,6 +101,18 @@ static enum health look(const struct sim *s, uint16_t o, const struct target *t)
     return HEALTH_UNKNOWN;
 }
 
+/* The daemon beside it says which fleet is in force; while that is down, the last one it said. */
+static struct digest fleet_of(struct sim *s, uint16_t o)
+{
+    struct probe *p = &s->probes[o];
+    const struct control *c = node_is_running(s, o) ? replica_control(s->nodes[o].replica) : NULL;
+    if (c != NULL && c->fleet != NULL) {
+        p->fleet = c->fleet_digest;
+        p->told = true;
+    }
+    return p->told ? p->fleet : s->reference.fleet_digest;
+}
+
 static void send_report(struct sim *s, uint16_t o)
 {
     struct probe *p = &s->probes[o];
@@ -119,7 +132,7 @@ static void send_report(struct sim *s, uint16_t o)
                        .incarnation = p->incarnation,
                        .sequence = ++p->sequence,
                        .sent_us = s->now_us + (int64_t)(o + 50) * 777 * US_PER_SEC + p->skew_us,
-                       .fleet = s->reference.fleet_digest,
+                       .fleet = fleet_of(s, o),
                        .count = p->count,
                        .observations = seen};
     if (s->script.on) {
@@ -159,6 +172,44 @@ static void probe_tick(struct sim *s, uint16_t o)
     bool says = !p->silent && !s->nodes[o].bus_away && !script_muted(s, o);
     if (says && (edge || p->report_at_us <= s->now_us)) {
         send_report(s, o);
+    }
+}
+
+static const struct target *same_target(const struct target *t, const struct target *old,
+                                        uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (t->kind == old[i].kind && t->a == old[i].a && t->b == old[i].b &&
+            t->carrier == old[i].carrier) {
+            return &old[i];
+        }
+    }
+    return NULL;
+}
+
+void world_refleet(struct sim *s, const struct fleet *was)
+{
+    for (uint16_t o = 0; o < s->fleet->idc_count; o++) {
+        struct probe *p = &s->probes[o];
+        static struct probe old;
+        old = *p;
+        int n = targets_for_idc(s->fleet, o, p->targets, SIM_MAX_TARGETS);
+        if (n < 0) {
+            sim_fail(s, "the fleet has too many targets for the simulator");
+            return;
+        }
+        p->count = (uint32_t)n;
+        p->incarnation += o >= was->idc_count ? 1 : 0;
+        for (uint32_t t = 0; t < p->count; t++) {
+            const struct target *at = same_target(&p->targets[t], old.targets, old.count);
+            size_t i = at == NULL ? 0 : (size_t)(at - old.targets);
+            p->seen[t] = at == NULL ? HEALTH_UP : old.seen[i];
+            p->said[t] = at == NULL ? HEALTH_UP : old.said[i];
+            p->since_us[t] = at == NULL ? s->now_us : old.since_us[i];
+        }
+    }
+    for (uint16_t v = was->view_count; v < s->fleet->view_count; v++) {
+        s->script.demand_ppm[v] = 1000000;
     }
 }
 
@@ -393,4 +444,5 @@ void world_tick(struct sim *s)
     }
     orders_tick(s);
     spikes_tick(s);
+    fleets_tick(s);
 }

@@ -264,6 +264,78 @@ def with_orders(config):
     check('no daemon: nothing was sent, exit 1', done.returncode == 1 and 'does not answer' in done.stderr, done)
 
 
+def with_fleet(where, config):
+    """A new fleet for a log that goes on: told, foreseen, given, and the one before given back."""
+    def write(name, *changes):
+        text = pathlib.Path(FLEET).read_text()
+        for old, new in changes:
+            assert old in text, old
+            text = text.replace(old, new, 1)
+        path = where / name
+        path.write_text(text)
+        return str(path)
+
+    def apply(path, *args):
+        return run('fleet', 'apply', path, *args, *config)
+
+    # Every index of a region and of an IDC is another one then.
+    first = '  - {name: beijing,  region: north'
+    new = write('new-fleet.yaml', ('regions: [north, east, south]', 'regions: [south, east, north]'),
+                ('cost: 0.3, value: 10', 'cost: 0.25, value: 10'),
+                (first, f'  - {{name: lookout, region: east, partition: 3, vantage: true, probe_key: probe-lookout}}\n{first}'))
+    history = ['history', '--limit', '100', '--json']
+    before = json.loads(run(*history, *config).stdout)['records']
+    for what, done, code, told in (
+            ('a reason is needed', apply(new, '--yes'), 2, '--reason'),
+            ('it has to be confirmed', apply(new, '--reason', 'x'), 2, 'not confirmed'),
+            ('the fleet in force is none that is new', apply(FLEET, '--yes', '--reason', 'x'), 1, 'in force already'),
+            ('a mistake is told with its line', apply(write('odd.yaml', ('ttl: 1s', 'ttl: soon')), '--yes', '--reason', 'x'), 1,
+             'found "soon"'),
+            ('another fleet is refused', apply(write('other.yaml', ('fleet: three-idc', 'fleet: other')), '--yes', '--reason', 'x'), 1,
+             'keeps its name'),
+            ('an IDC keeps its partition', apply(write('swapped.yaml', ('partition: 0', 'partition: 7'), ('partition: 1', 'partition: 0')),
+                                                 '--yes', '--reason', 'x'), 1, 'its partition'),
+            ('what answers stays', apply(write('slots.yaml', ('carrier: telecom, slots: 4', 'carrier: telecom, slots: 3')), '--yes',
+                                         '--reason', 'x'), 1, 'drain it first'),
+            ('no such record', apply('@1', '--yes', '--reason', 'x'), 1, 'that gave a fleet')):
+        check(f'fleet apply: {what}', done.returncode == code and told in done.stderr, done)
+    foreseen = json.loads(apply(new, '--dry-run', '--json').stdout)
+    paths = {d['path']: (d['before'], d['after']) for d in foreseen['differences']}
+    check('a dry run tells the differences by name, and the way back',
+          paths.get('services.web.features.recommend.cost_ppm') == (300000, 250000) and paths['idcs.lookout'][0] is None
+          and len(paths) == 2 and foreseen['undo'] == 0, foreseen)
+    check('and wrote nothing', json.loads(run(*history, *config).stdout)['records'] == before)
+    shown = run('fleet', 'show', '@0', *config).stdout
+    check('show @0 is the fleet of the beginning', shown == run('fleet', 'show', FLEET).stdout, shown)
+    generation = status_of(config)['generation']
+    answers = json.loads(run('features', '--json', *config).stdout)['features']
+    done = apply(new, '--yes', '--reason', 'a vantage site')
+    check('it is given', done.returncode == 0 and '+ idcs.lookout' in done.stdout and 'Undo: spillway fleet apply @0' in done.stdout
+          and 'fleet: done (record ' in done.stdout, done)
+    now = status_of(config)
+    check('a new generation, all alive', now['generation'] == generation + 1 and now['daemon_alive'] and not now['daemon']['halted'], now)
+    by_name = lambda list: sorted((f['region'], f['service'], f['feature'], f['served']) for f in list)
+    check('features are what they were, by their names',
+          by_name(json.loads(run('features', '--json', *config).stdout)['features']) == by_name(answers))
+    after = json.loads(run(*history, *config).stdout)['records']
+    # (Steps of a drill have names only while its run is known.)
+    told = {r['offset']: r['text'] for r in before if 'the drill' not in r['text']}
+    check('records of before are told in the names of their fleet', len(told) > 10 and
+          all(r['text'] == told[r['offset']] for r in after if r['offset'] in told), after)
+    given = [r for r in after if r['kind'] == 'operator' and r['command'] == 'fleet' and r['counts']]
+    check('history says who gave it, and why', len(given) == 1 and 'gives a new fleet: a vantage site' in given[0]['text'], given)
+    decision = [r for r in before if r['kind'] == 'decide' and r['changes'] > 0][-1]
+    done = run('undo', str(decision['offset']), '--reason', 'x', *config)
+    check('a decision about another fleet is not undone', done.returncode == 1, done)
+    done = apply('@0', '--yes', '--reason', 'back')
+    check('the fleet before comes back by its record', done.returncode == 0 and '- idcs.lookout' in done.stdout
+          and f'Undo: spillway fleet apply @{given[0]["offset"]}' in done.stdout, done)
+    done = apply(FLEET, '--yes', '--reason', 'x')
+    check('it is the same to the byte', done.returncode == 1 and 'in force already' in done.stderr, done)
+    last = json.loads(run(*history, *config).stdout)['records']
+    check('and all records keep their names', all(r['text'] == told[r['offset']] for r in last if r['offset'] in told), last)
+
+
 def with_drill(config):
     """A live drill that cannot come to its first step here, since nobody probes: enough to be one under way."""
     def drill(*args):
@@ -335,8 +407,8 @@ def with_daemon(where, config, daemon, broker):
     check('a log is begun once', done.returncode == 1 and 'log at' in done.stderr and done.stderr.count('\n') == 1, done)
     status = until(60, lambda: (s := status_of(config)) and s['leader'] and s)
     check('status names the leader', status and status['leader'] == 'beijing' and status['daemon_alive'], status)
-    check('it is not called safe while no DNS server has the plan', status and not status['safe'] and 'DNS server' in status['unsafe_why'],
-          status)
+    unsafe = until(60, lambda: not (s := status_of(config))['safe'] and s)
+    check('it is not called safe while no DNS server has the plan', unsafe and 'DNS server' in unsafe['unsafe_why'], unsafe)
     screen = run('status', *config).stdout
     check('status answers the questions', all(w in screen for w in ('WHAT BROKE', 'WHAT WAS DONE, AND WHY', 'IS IT SAFE',
           'WHAT WAITS FOR A PERSON, AND HOW TO UNDO', 'DNS SERVERS', 'dns-shanghai', 'leads')) and '\033' not in screen, screen)
@@ -344,6 +416,7 @@ def with_daemon(where, config, daemon, broker):
     check('what does not wait cannot be approved', done.returncode == 1 and 'incident 99 is not open' in done.stderr, done)
     with_drill(config)
     with_orders(config)
+    with_fleet(where, config)
     with_guest(where, config)
     broker.terminate()
     broker.wait(timeout=60)
@@ -381,7 +454,7 @@ def main():
         alone(where)
         wrong_words(where)
         typed_pages(where)
-        broker = subprocess.Popen([BROKER, '--listen', '127.0.0.1:0', '--partitions', '3'], stdout=subprocess.PIPE,
+        broker = subprocess.Popen([BROKER, '--listen', '127.0.0.1:0', '--partitions', '4'], stdout=subprocess.PIPE,
                                   stderr=subprocess.DEVNULL, text=True)
         daemon = None
         try:

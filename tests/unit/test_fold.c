@@ -492,8 +492,6 @@ START_TEST(rules_wait_for_every_candidate_and_fleets_for_rules)
     r = by(RECORD_RULES, 0, 1, 3);
     r.rules.version = 2;
     ck_assert_int_eq(broken(&r), ERR_VERSION); /* this binary knows version 1 only */
-    r = by(RECORD_FLEET, 1, 9, 5);
-    ck_assert_int_eq(put(&r), FOLD_VERSION);
 }
 END_TEST
 

@@ -166,9 +166,12 @@ START_TEST(bad_control_messages_are_answered_and_counted)
                       "\"incident\":1,\"reason\":\"too early\"}\n");
     ck_assert_int_eq(json_integer_value(json_object_get(answer, "status")), ERR_UNAVAILABLE);
     json_decref(answer);
-    static char longest[30000];
-    memset(longest, 'a', sizeof longest - 1);
-    (void)send(fd, longest, sizeof longest - 1, MSG_NOSIGNAL);
+    size_t size = 5 * 1024 * 1024;
+    char *longest = malloc(size);
+    ck_assert_ptr_nonnull(longest);
+    memset(longest, 'a', size);
+    (void)send(fd, longest, size, MSG_NOSIGNAL);
+    free(longest);
     json_decref(stage_ask(fd, "\n"));
     ck_assert_ptr_null(
         stage_ask(fd, "{\"request\":\"status\"}\n")); /* that line ended the connection */

@@ -225,6 +225,11 @@ static void operator_record(struct rng *r, struct operator_record *o, struct are
     }
     o->drill = blob(r, a);
     o->target = (struct drill_target){(uint16_t)rng_next(r), (uint16_t)rng_next(r)};
+    if (o->command == OPERATOR_FLEET) {
+        fill(r, o->replaces.bytes, sizeof(o->replaces.bytes));
+        o->fleet = blob(r, a);
+        o->plan = blob(r, a);
+    }
 }
 
 static void body(struct rng *r, struct record *rec, struct arena *a)
@@ -253,13 +258,6 @@ static void body(struct rng *r, struct record *rec, struct arena *a)
         text(r, rec->operator.identity);
         text(r, rec->operator.reason);
         operator_record(r, &rec->operator, a);
-        break;
-    case RECORD_FLEET:
-        fill(r, rec->fleet.request.bytes, sizeof(rec->fleet.request.bytes));
-        fill(r, rec->fleet.replaces.bytes, sizeof(rec->fleet.replaces.bytes));
-        text(r, rec->fleet.identity);
-        text(r, rec->fleet.reason);
-        rec->fleet.fleet = blob(r, a);
         break;
     case RECORD_STEP: step(r, &rec->step); break;
     case RECORD_SNAPSHOT: rec->snapshot.control = blob(r, a); break;
