@@ -123,7 +123,7 @@ def users(promises, build, run):
     for name, more in STORIES:
         code, out, wrote = told_story(build, run, more)
         promises.judge(f"users: {name}: every step of the story was seen from outside", code == 0,
-                       "\n".join(out.splitlines()[-TAIL:]))
+                       "\n".join([*(l for l in out.splitlines() if "FAILED:" in l), *out.splitlines()[-TAIL:]]))
         core = wrote.get("core_outside_windows", [])
         services = {}
         for rate in core:
