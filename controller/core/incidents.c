@@ -228,15 +228,16 @@ static bool is_of_links(const struct incident *i)
            (i->kind == INCIDENT_GRAY_FAILURE && i->subject.kind == SUBJECT_LINK);
 }
 
-bool case_drained(const struct outlook *o, const struct incident *i)
+bool case_drained(const struct outlook *o, const struct incident *i, uint16_t carrier)
 {
     const struct plan *p = &o->c->plan;
     for (uint16_t s = 0; s < o->f->service_count; s++) {
         for (uint16_t v = 0; v < o->f->view_count && !o->f->services[s].stateful; v++) {
             const struct answer *a = plan_answer(p, s, v);
-            for (uint8_t n = 0; n < a->count; n++) {
+            uint16_t over = o->f->views[v].carrier;
+            for (uint8_t n = 0; n < a->count && (carrier == FLEET_NONE || carrier == over); n++) {
                 uint16_t e = a->slots[n].entrance;
-                if (e != FLEET_NONE && case_covers(o, i, e, o->f->views[v].carrier)) {
+                if (e != FLEET_NONE && case_covers(o, i, e, over)) {
                     return false;
                 }
             }
@@ -252,7 +253,7 @@ static bool is_mitigated(const struct casebook *cases, const struct outlook *o,
     if (i->kind == INCIDENT_REGION_DISASTER) {
         return region_mitigated(cases, o, i->subject.a);
     }
-    return is_drain(i) ? plan_acknowledged(o) && case_drained(o, i)
+    return is_drain(i) ? plan_acknowledged(o) && case_drained(o, i, FLEET_NONE)
                        : is_of_links(i) && rerouted(o, i);
 }
 

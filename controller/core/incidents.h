@@ -16,8 +16,9 @@ void cases_observe(struct casebook *cases, const struct outlook *o);
 /* to: what a rescue makes of the plan in force. A drain needs a word of its own: what was approved
  * before it was drained, or drained anew, no longer is. */
 void cases_drained(struct casebook *cases, const struct outlook *o, const struct plan *to);
-/* By the plan in force, nothing that may move is left on what the incident covers. */
-bool case_drained(const struct outlook *o, const struct incident *i);
+/* By the plan in force, nothing that may move is left on what the incident covers; of the views of
+ * that carrier, or of all (FLEET_NONE). */
+bool case_drained(const struct outlook *o, const struct incident *i, uint16_t carrier);
 /* Incidents whose subject is back, held and approved begin to recover. */
 void cases_recover(struct casebook *cases, const struct outlook *o);
 /* Confirmed incidents about which the plan has done all it can, and whose actuators said so, are

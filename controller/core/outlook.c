@@ -96,13 +96,19 @@ static uint16_t drained_idc(const struct budget *b, const struct incident *i)
     return i->kind == INCIDENT_IDC_OUTAGE ? i->subject.a : FLEET_NONE;
 }
 
-/* What is drained already has its place, then the oldest incidents are drained; what exceeds the
- * budget waits for a person or for their end. An IDC with two reasons takes one place. */
-static void spend(const struct outlook *o, const struct casebook *cases, const bool *drained,
-                  struct budget *b, bool *ret_over)
+/* What is drained already, over that carrier, has its place; then the oldest incidents are drained;
+ * what exceeds the budget waits for a person or for their end. An IDC with two reasons takes one
+ * place. */
+static void spend(const struct outlook *o, const struct casebook *cases, struct budget *b,
+                  bool *ret_over)
 {
     uint32_t most = o->f->policy.max_drained_idcs + (BUG(DRAIN_BUDGET) ? 1 : 0);
+    bool drained[INCIDENT_MAX];
     memset(ret_over, 0, o->f->idc_count * sizeof *ret_over);
+    for (uint32_t n = 0; n < cases->count; n++) {
+        drained[n] = drained_idc(b, &cases->at[n]) != FLEET_NONE &&
+                     case_drained(o, &cases->at[n], b->carrier);
+    }
     for (uint32_t n = 0; n < 2 * cases->count; n++) {
         uint32_t k = n % cases->count;
         uint16_t x = drained_idc(b, &cases->at[k]);
@@ -122,16 +128,12 @@ static void spend(const struct outlook *o, const struct casebook *cases, const b
  * on to serve the others and takes nobody's place. */
 static void find_over_budget(struct outlook *o, const struct casebook *cases)
 {
-    bool drained[INCIDENT_MAX];
-    for (uint32_t n = 0; n < cases->count; n++) {
-        drained[n] = case_drained(o, &cases->at[n]);
-    }
     for (uint16_t c = 0; c < o->f->carrier_count; c++) {
         struct budget b = {.carrier = c};
-        spend(o, cases, drained, &b, &o->over_budget[(size_t)c * o->f->idc_count]);
+        spend(o, cases, &b, &o->over_budget[(size_t)c * o->f->idc_count]);
     }
     struct budget b = {.carrier = FLEET_NONE};
-    spend(o, cases, drained, &b, o->over_stranded);
+    spend(o, cases, &b, o->over_stranded);
 }
 
 bool lost_without_backbone(const struct outlook *o, uint16_t service, uint16_t idc)
