@@ -58,6 +58,15 @@ class Compound(Plugs):
         at = next((i for i, line in enumerate(lines) if line.split()[:1] == [server["name"]]), len(lines))
         return found, "\n".join(lines[at:at + 2])
 
+    def users_log_in(self):
+        """From the beginning: the demand that the services tell is what the plan is made for."""
+        self.lab.world.start_clients()
+        def all_views():
+            fresh = [l for l in self.seen.seconds if l["t"] > time.monotonic() - 5 and l["tier"] == 0
+                     and l["service"] == self.web[0]["name"] and l["ok"] > 0 and l["failed"] == 0]
+            return {l["view"] for l in fresh} == {v["name"] for v in self.fleet.views}
+        self.happens("users log in from every view", all_views, 15)
+
     # The first pair: a DNS server hangs, an IDC dies.
 
     def another_leads(self):
@@ -126,7 +135,7 @@ class Compound(Plugs):
     def fibre_of_the_last(self):
         link = next(l for l in self.fleet.spans() if self.victim not in [e["idc"] for e in l["ends"]])
         a, b = (e["idc"] for e in link["ends"])
-        begin = self._users_log_in()
+        begin = time.monotonic()
         since = self.fault("blackhole", link["name"])
         self.stays(f"{self.victim} is dead, and the fibre between {a} and {b} is cut: no answer, no feature moves",
                    since, self.policy("confirmation") + self.policy("report_stale") + 5, ("dns", "features"))
@@ -145,16 +154,6 @@ class Compound(Plugs):
         mended = self.repair("blackhole", link["name"])
         self.stays("the fibre is mended: no answer, no feature moves", mended, self.policy("link_hold_down") + 2,
                    ("dns", "features"))
-
-    def _users_log_in(self):
-        """Starts the users; returns from when on they are judged."""
-        self.lab.world.start_clients()
-        def all_views():
-            fresh = [l for l in self.seen.seconds if l["t"] > time.monotonic() - 5 and l["tier"] == 0
-                     and l["service"] == self.web[0]["name"] and l["ok"] > 0 and l["failed"] == 0]
-            return {l["view"] for l in fresh} == {v["name"] for v in self.fleet.views}
-        self.happens("users log in from every view", all_views, 15)
-        return time.monotonic()
 
     def _users_kept(self, begin):
         self.seen.sleep(2.5)  # the last seconds are told once their requests are decided
@@ -180,6 +179,7 @@ def play(lab):
     p = Compound(lab)
     p.happens("the lab is up: answers, routes and feature files everywhere", p.ready, 30)
     p.judge("somebody leads", lab.spillway.leader(20) is not None)
+    p.users_log_in()
     p.seen.sleep(p.policy("cold_start") + 1)
     p.another_leads()
     p.hangs_then_idc_dies()
