@@ -96,6 +96,15 @@ static uint16_t drained_idc(const struct budget *b, const struct incident *i)
     return i->kind == INCIDENT_IDC_OUTAGE ? i->subject.a : FLEET_NONE;
 }
 
+/* Rescues took away over that carrier what the incident covers; an IDC that never had anything
+ * there has not been drained. */
+static bool was_drained(const struct outlook *o, const struct budget *b, const struct incident *i)
+{
+    uint16_t x = drained_idc(b, i);
+    uint32_t over = b->carrier == FLEET_NONE ? UINT32_MAX : UINT32_C(1) << b->carrier;
+    return x != FLEET_NONE && (o->c->rescued[x] & over) != 0 && case_drained(o, i, b->carrier);
+}
+
 /* What is drained already, over that carrier, has its place; then the oldest incidents are drained;
  * what exceeds the budget waits for a person or for their end. An IDC with two reasons takes one
  * place. */
@@ -106,8 +115,7 @@ static void spend(const struct outlook *o, const struct casebook *cases, struct 
     bool drained[INCIDENT_MAX];
     memset(ret_over, 0, o->f->idc_count * sizeof *ret_over);
     for (uint32_t n = 0; n < cases->count; n++) {
-        drained[n] = drained_idc(b, &cases->at[n]) != FLEET_NONE &&
-                     case_drained(o, &cases->at[n], b->carrier);
+        drained[n] = was_drained(o, b, &cases->at[n]);
     }
     for (uint32_t n = 0; n < 2 * cases->count; n++) {
         uint32_t k = n % cases->count;

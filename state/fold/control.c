@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { CONTROL_FORM = 2 }; /* version of the canonical form */
+enum { CONTROL_FORM = 3 }; /* version of the canonical form */
 
 void control_init(struct control *c)
 {
@@ -64,6 +64,7 @@ size_t control_arena_size(const struct fleet *f)
            aligned(f->dns_server_count, sizeof(struct actuation_state)) +
            2 * aligned(f->idc_count, sizeof(struct actuation_state)) +
            aligned(f->idc_count, sizeof(struct injection_state)) +
+           aligned(f->idc_count, sizeof(uint32_t)) +
            aligned(record_max_changes(f), sizeof(struct fixed)) +
            aligned((size_t)f->service_count * f->view_count, sizeof(struct demand));
 }
@@ -210,6 +211,11 @@ static void arrays_codec(struct codec *c, struct control *k)
     actuations_codec(c, &k->routes, f->idc_count);
     actuations_codec(c, &k->features, f->idc_count);
     injections_codec(c, &k->injections, f->idc_count);
+    if (codec_array(c, (void **)&k->rescued, f->idc_count, sizeof *k->rescued)) {
+        for (uint16_t i = 0; i < f->idc_count; i++) {
+            codec_u32(c, &k->rescued[i]);
+        }
+    }
 }
 
 /* The array has room for all that may come, whatever there is now. */

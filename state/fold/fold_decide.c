@@ -166,6 +166,31 @@ static bool moves_answers(const struct decide *d)
     return any;
 }
 
+static uint32_t slots_at(const struct control *c, const struct answer *a, uint16_t idc)
+{
+    uint32_t n = 0;
+    for (uint8_t i = 0; i < a->count; i++) {
+        uint16_t e = a->slots[i].entrance;
+        n += e != FLEET_NONE && c->fleet->entrances[e].idc == idc;
+    }
+    return n;
+}
+
+/* Remembers from where a rescue, or one that is in force again, took slots. */
+static void note_rescued(struct control *c, const struct decide *d)
+{
+    bool rescues = d->purpose == DECIDE_RESCUE || d->purpose == DECIDE_REVERT;
+    for (uint32_t i = 0; i < d->change_count; i++) {
+        const struct change *ch = &d->changes[i];
+        for (uint16_t x = 0; x < c->fleet->idc_count && ch->kind == CHANGE_ANSWER; x++) {
+            uint32_t bit = UINT32_C(1) << c->fleet->views[ch->b].carrier;
+            uint32_t from = slots_at(c, &ch->answer.from, x), to = slots_at(c, &ch->answer.to, x);
+            c->rescued[x] |= rescues && to < from ? bit : 0;
+            c->rescued[x] &= to > from ? ~bit : UINT32_MAX;
+        }
+    }
+}
+
 int fold_decide(struct control *c, const struct record *r, int64_t offset)
 {
     const struct decide *d = &r->decide;
@@ -204,6 +229,7 @@ int fold_decide(struct control *c, const struct record *r, int64_t offset)
     }
     if (moves_answers(d)) {
         c->answers_moved = now;
+        note_rescued(c, d);
     }
     demands_apply(c, d, now);
     if (closes_order(d)) {

@@ -446,6 +446,16 @@ static void forget_drill(struct control *c)
     }
 }
 
+static uint32_t follow_carriers(const struct names *n, uint32_t carriers)
+{
+    uint32_t now = 0;
+    for (uint16_t i = 0; i < n->old->carrier_count; i++) {
+        bool has = (carriers >> i & 1) != 0 && n->carriers[i] != FLEET_NONE;
+        now |= has ? UINT32_C(1) << n->carriers[i] : 0;
+    }
+    return now;
+}
+
 static void follow_replicas(const struct names *n, const struct control *from, struct control *c)
 {
     for (uint16_t i = 0; i < n->old->idc_count; i++) {
@@ -456,6 +466,7 @@ static void follow_replicas(const struct names *n, const struct control *from, s
             c->routes[x] = from->routes[i];
             c->features[x] = from->features[i];
             c->injections[x] = from->injections[i];
+            c->rescued[x] = follow_carriers(n, from->rescued[i]);
         }
     }
     for (uint16_t i = 0; i < n->old->dns_server_count; i++) {
@@ -486,9 +497,11 @@ static int arrays_new(struct control *c, struct arena *a, const struct fleet *f)
     c->routes = ARENA_NEW(a, struct actuation_state, f->idc_count);
     c->features = ARENA_NEW(a, struct actuation_state, f->idc_count);
     c->injections = ARENA_NEW(a, struct injection_state, f->idc_count);
+    c->rescued = ARENA_NEW(a, uint32_t, f->idc_count);
     bool full = c->fixed == NULL || c->demand == NULL || c->writers == NULL || c->alive == NULL ||
                 c->link_downs == NULL || c->link_down_at == NULL || c->dns == NULL ||
-                c->routes == NULL || c->features == NULL || c->injections == NULL;
+                c->routes == NULL || c->features == NULL || c->injections == NULL ||
+                c->rescued == NULL;
     return status != OK ? status : full ? ERR_FULL : OK;
 }
 

@@ -78,6 +78,7 @@ static int forget_old_log(struct control *c, struct arena *arena)
         c->link_down_at = ARENA_NEW(arena, struct logtime, 2 * (size_t)f->link_count);
     }
     c->injections = ARENA_NEW(arena, struct injection_state, f->idc_count);
+    c->rescued = c->rescued == NULL ? ARENA_NEW(arena, uint32_t, f->idc_count) : c->rescued;
     if (drill_under_way(&c->drill)) { /* its records are in the log before; injections end alone */
         c->drill.state = DRILL_ABORTED;
         c->drill.cause = DRILL_CAUSE_PERSON;
@@ -85,7 +86,7 @@ static int forget_old_log(struct control *c, struct arena *arena)
     c->drill.offset = 0;
     bool full = c->injections == NULL || c->writers == NULL || c->alive == NULL || c->dns == NULL ||
                 c->routes == NULL || c->features == NULL || c->link_downs == NULL ||
-                c->link_down_at == NULL;
+                c->link_down_at == NULL || c->rescued == NULL;
     return full ? ERR_FULL : OK;
 }
 

@@ -186,6 +186,17 @@ static const char *incidents_broken(const struct control *c)
     return NULL;
 }
 
+static const char *rescued_broken(const struct control *c)
+{
+    uint32_t any = 0;
+    for (uint16_t i = 0; i < c->fleet->idc_count; i++) {
+        any |= c->rescued[i];
+    }
+    return (uint64_t)any >> c->fleet->carrier_count == 0
+               ? NULL
+               : "slots were rescued over a carrier that the fleet does not have";
+}
+
 const char *control_broken(const struct control *c)
 {
     if (c->fleet == NULL) {
@@ -211,5 +222,6 @@ const char *control_broken(const struct control *c)
     broken = broken != NULL ? broken : incidents_broken(c);
     broken = broken != NULL ? broken : orders_broken(c);
     broken = broken != NULL ? broken : demands_broken(c);
+    broken = broken != NULL ? broken : rescued_broken(c);
     return broken != NULL ? broken : drill_run_broken(c);
 }

@@ -106,6 +106,8 @@ struct control {
     struct actuation_state *routes;     /* [idc] */
     struct actuation_state *features;   /* [idc] */
     struct injection_state *injections; /* [idc] */
+    uint32_t *rescued; /* [idc]: carriers (bits) over which rescues took slots away from it, and
+                          nothing has brought one back */
 };
 
 #endif

@@ -212,6 +212,7 @@ void make_busy(void)
     ck_assert_uint_ge(w->control.incident_count, 2);
     ck_assert_uint_eq(w->control.order_count, 4);
     ck_assert(w->control.plan_followed);
+    ck_assert_uint_ne(w->control.rescued[SHANGHAI], 0);
     uint32_t spoken = 0;
     for (uint16_t v = 0; v < w->fleet->view_count; v++) {
         spoken += w->control.demand[v].rps > 0 ? 1 : 0;

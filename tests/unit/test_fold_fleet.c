@@ -106,6 +106,17 @@ static void same_hops(const struct control *was, const struct control *is, bool 
     }
 }
 
+static void same_rescued(const struct control *was, uint16_t i, const struct control *is,
+                         uint16_t x)
+{
+    for (uint16_t c = 0; c < was->fleet->carrier_count; c++) {
+        uint16_t carrier = NOW(was, is, carriers, carrier_count, c);
+        if (carrier != FLEET_NONE) {
+            ck_assert_uint_eq(was->rescued[i] >> c & 1, is->rescued[x] >> carrier & 1);
+        }
+    }
+}
+
 static void same_replicas(const struct control *was, const struct control *is)
 {
     for (uint16_t i = 0; i < was->fleet->idc_count; i++) {
@@ -116,6 +127,7 @@ static void same_replicas(const struct control *was, const struct control *is)
             ck_assert_mem_eq(&was->features[i], &is->features[x], sizeof is->features[x]);
             ck_assert_mem_eq(&was->injections[i], &is->injections[x], sizeof is->injections[x]);
             ck_assert_mem_eq(&was->writers[i], &is->writers[x], sizeof is->writers[x]);
+            same_rescued(was, i, is, x);
         }
     }
     for (uint16_t i = 0; i < was->fleet->dns_server_count; i++) {

@@ -79,6 +79,7 @@ START_TEST(one_word_for_a_region)
     ck_assert(outage(w, TIANJIN)->approved);
     world_run(w, 30 * S, 100 * MS, 10);
     ck_assert_uint_eq(w->control.incident_count, 0);
+    ck_assert_uint_eq(w->control.rescued[BEIJING] | w->control.rescued[TIANJIN], 0);
     struct digest now = plan_digest(&w->control.plan);
     ck_assert_int_eq(digest_compare(&now, &begun), 0);
     world_free(w);
@@ -113,6 +114,29 @@ START_TEST(the_budget_holds_in_a_region)
     ck_assert_uint_eq(slots_at(w, "web", beijing_first ? BEIJING : TIANJIN), 0);
     uint16_t second = beijing_first ? TIANJIN : BEIJING;
     ck_assert_int_eq(outage(w, second)->state, INCIDENT_CONFIRMED);
+    world_free(w);
+}
+END_TEST
+
+/* Known before anybody could move: an IDC of which nothing was over a carrier was not drained
+ * there, and takes no place from the one that is first. */
+START_TEST(what_had_nothing_there_was_not_drained)
+{
+    struct world *w = begin(1);
+    struct operator_record freeze = {.command = OPERATOR_FREEZE};
+    ck_assert_int_eq(world_command(w, &freeze), FOLD_ACCEPTED);
+    uint32_t order = w->control.orders[0].id;
+    lose_north(w);
+    ck_assert_uint_gt(slots_at(w, "web", BEIJING), 0);
+    struct operator_record release = {.command = OPERATOR_RELEASE, .argument = order};
+    ck_assert_int_eq(world_command(w, &release), FOLD_ACCEPTED);
+    world_run(w, 6 * S, 50 * MS, 4);
+    bool beijing_first = outage(w, BEIJING)->id < outage(w, TIANJIN)->id;
+    uint16_t first = beijing_first ? BEIJING : TIANJIN, second = beijing_first ? TIANJIN : BEIJING;
+    ck_assert_uint_eq(slots_at(w, "web", first), 0);
+    ck_assert_uint_gt(slots_at(w, "web", second), 0);
+    ck_assert_uint_ne(w->control.rescued[first], 0);
+    ck_assert_uint_eq(w->control.rescued[second], 0);
     world_free(w);
 }
 END_TEST
@@ -180,6 +204,7 @@ int main(void)
     tcase_add_test(t, one_word_for_a_region);
     tcase_add_test(t, a_region_comes_back_by_halves);
     tcase_add_test(t, the_budget_holds_in_a_region);
+    tcase_add_test(t, what_had_nothing_there_was_not_drained);
     tcase_add_test(t, one_on_top_of_the_other);
     tcase_add_test(t, back_in_the_middle);
     tcase_add_test(t, back_before_the_window_is_over);
