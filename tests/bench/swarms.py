@@ -129,10 +129,11 @@ def read_bugs(outs):
     bugs = {}
     for out in outs:
         for ok, name, law, what, rest, said in re.findall(
-                r"(?m)^(ok|not ok) \d+ - (\w+), laws? (\d+): (.*?)(: (?:found|not found).*| # SKIP.*)$(?:\n# (.*))?", out):
+                r"(?m)^(ok|not ok|#)(?: \d+ -)? (\w+), laws? (\d+): (.*?): ((?:found|not found|left to).*)$"
+                r"(?:\n# (?!\w+, laws? )(.*))?", out):
             bug = bugs.setdefault(name, Bug(int(law), what))
             found = re.search(r"the (\d+)\. one$", rest)
-            if "# SKIP" not in rest:
+            if ok != "#":
                 bug.needed.append(int(found[1]) if ok == "ok" and found else None)
             bug.said += [said] if said else []
     return bugs
