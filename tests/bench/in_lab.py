@@ -49,7 +49,7 @@ class Rounds(Drills):
                 results.leave_out(f"  stroke -> {what}, by the log", "not seen")
         struck = self.struck(played.since)
         for kind in sorted(kinds):
-            first = next((c["t"] for c in self.seen.changes_since(struck, kind)), None)
+            first = next((c["t"] for c in self.seen.moves_since(struck) if c["kind"] == kind), None)
             results.keep_between(f"  stroke -> first change of {kind}, from outside", struck, first)
 
 

@@ -91,7 +91,7 @@ class Drills(Plugs):
         before, since = self.outside(), time.monotonic()
         code, said = self.watch(self.begin(drill, target), 180)
         self.judge(f"{drill} on {target} passes", code == 0, json.dumps(said, indent=1))
-        moved = {c["kind"] for c in self.seen.changes_since(since)}
+        moved = {c["kind"] for c in self.seen.moves_since(since)}
         self.judge(f"... something moved: {', '.join(sorted(kinds))}", kinds <= moved, str(moved))
         in_time = bool(said and said.get("objective_met"))
         self.judge("... within its objective", in_time, json.dumps(said, indent=1))
