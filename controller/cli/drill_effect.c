@@ -51,7 +51,7 @@ void drill_effect_decide(struct drill_effect *e, const struct fleet *f, const st
     }
 }
 
-void drill_effect_outcome(struct drill_effect *e, const struct step *s, struct logtime now)
+void drill_effect_outcome(struct drill_effect *e, const struct step *s, int64_t offset)
 {
     bool *place = NULL;
     if (s->kind != STEP_OUTCOME || s->status != OK || e->generation == 0 ||
@@ -71,7 +71,12 @@ void drill_effect_outcome(struct drill_effect *e, const struct step *s, struct l
     }
     *place = false;
     e->left--;
-    if (e->left == 0) {
+    e->acknowledged = offset;
+}
+
+void drill_effect_time(struct drill_effect *e, int64_t base, struct logtime now)
+{
+    if (e->generation != 0 && e->left == 0 && e->done.us == 0 && base >= e->acknowledged) {
         e->done = now;
     }
 }

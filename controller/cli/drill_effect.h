@@ -10,6 +10,7 @@ struct drill_effect {
     uint64_t generation; /* of the first change */
     struct logtime decided, done;
     uint32_t left;
+    int64_t acknowledged; /* offset of the last one that was waited for */
     bool dns[FLEET_MAX_DNS_SERVERS], routes[FLEET_MAX_IDCS], features[FLEET_MAX_IDCS];
 };
 
@@ -17,7 +18,10 @@ struct drill_effect {
  * the IDC that the drill takes away, where nothing can be in effect; FLEET_NONE: none. */
 void drill_effect_decide(struct drill_effect *e, const struct fleet *f, const struct decide *d,
                          uint16_t lost, struct logtime now);
-/* A place has acknowledged. */
-void drill_effect_outcome(struct drill_effect *e, const struct step *s, struct logtime now);
+/* A place has acknowledged, by the record at the offset. It knows no log time: the leader's next
+ * record tells when that was at the latest. */
+void drill_effect_outcome(struct drill_effect *e, const struct step *s, int64_t offset);
+/* A record of the leader, made at that base: what it had read is in effect by now. */
+void drill_effect_time(struct drill_effect *e, int64_t base, struct logtime now);
 
 #endif

@@ -135,6 +135,7 @@ static void take_record(struct run_report *p, const struct host *h, const struct
     }
     switch (r->record.kind) {
     case RECORD_DECIDE:
+        drill_effect_time(&p->effect, r->record.base, now);
         take_move(p, &r->record.decide.drill, now);
         for (uint32_t i = 0; i < r->record.decide.change_count; i++) {
             take_change(p, &r->record.decide.changes[i], now);
@@ -152,14 +153,14 @@ static void take_record(struct run_report *p, const struct host *h, const struct
         take_line(p, h, r);
         break;
     case RECORD_STEP:
-        drill_effect_outcome(&p->effect, &r->record.step, now);
+        drill_effect_outcome(&p->effect, &r->record.step, r->offset);
         if (r->record.step.kind == STEP_INJECTION) {
             take_line(p, h, r);
         }
         break;
     case RECORD_CLAIM: take_line(p, h, r); break;
+    case RECORD_HEARTBEAT: drill_effect_time(&p->effect, r->record.base, now); break;
     case RECORD_GENESIS:
-    case RECORD_HEARTBEAT:
     case RECORD_SNAPSHOT:
     case RECORD_RULES: break;
     }
@@ -328,7 +329,7 @@ static void print_score(const struct cli *c, const struct run_report *p, const c
     fprintf(c->out, ", objective %s\n  run by %s: %s\n", objective_met(p) ? "met" : "missed",
             p->asked.identity, p->asked.reason);
     print_time(c, "from the stroke to the decision:", since_stroke_us(p, p->effect.decided), "");
-    print_time(c, "from the stroke to the effect everywhere:", effect_us(p), limit);
+    print_time(c, "from the stroke to the effect everywhere, at most:", effect_us(p), limit);
     fprintf(c->out, "  core errors at worst %s; the objective is %s (as the services tell)\n",
             share[0], share[1]);
     fprintf(c->out, "  %u slots moved, to and fro, in %u decisions\n", p->slots_moved,

@@ -129,12 +129,10 @@ def read_bugs(outs):
     bugs = {}
     for out in outs:
         for ok, name, law, what, rest, said in re.findall(
-                r"(?m)^(ok|not ok|#)(?: \d+ -)? (\w+), laws? (\d+): (.*?): ((?:found|not found|left to).*)$"
-                r"(?:\n# (?!\w+, laws? )(.*))?", out):
+                r"(?m)^(ok|not ok) \d+ - (\w+), laws? (\d+): (.*?): ((?:found|not found).*)$(?:\n# (.*))?", out):
             bug = bugs.setdefault(name, Bug(int(law), what))
             found = re.search(r"the (\d+)\. one$", rest)
-            if ok != "#":
-                bug.needed.append(int(found[1]) if ok == "ok" and found else None)
+            bug.needed.append(int(found[1]) if ok == "ok" and found else None)
             bug.said += [said] if said else []
     return bugs
 

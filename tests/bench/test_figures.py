@@ -16,7 +16,6 @@ import swarms
 from promises import Promises
 
 FOUND = "ok {n} - {name}, law {law}: what is broken: found with seed 7, the {k}. one\n# seed 7: what an oracle said\n"
-LEFT = "# {name}, law {law}: what is broken: left to a scenario, for no seed drills\n"
 LOST = "not ok {n} - {name}, law {law}: what is broken: not found\n"
 
 
@@ -91,8 +90,7 @@ class Figures(unittest.TestCase):
         self.assertEqual(self.bugs(self.laws(law_4=LOST)), 1)
 
     def test_bug_that_only_a_scenario_finds(self):
-        self.assertEqual(self.bugs(self.laws(law_4=LOST, law_11=LEFT), "ok 1 - gate stuck finds BUG_4\n"
-                                   "ok 2 - a drill finds BUG_11\n"), 0)
+        self.assertEqual(self.bugs(self.laws(law_4=LOST), "ok 1 - gate stuck finds BUG_4\n"), 0)
         self.assertIn('only scenario "gate stuck"', self.printed.getvalue())
 
     def test_law_without_a_bug(self):

@@ -265,6 +265,8 @@ void oracle_record(struct sim *s, const struct record *r, int64_t offset)
     uint64_t generation = s->reference.plan.fence.generation;
     const struct control was = s->reference; /* its arrays stay: a new fleet has its own */
     const char *disobeys = r->kind == RECORD_DECIDE ? oracle_orders(s, &r->decide) : NULL;
+    disobeys =
+        r->kind == RECORD_DECIDE && disobeys == NULL ? drills_broken(s, &r->decide) : disobeys;
     int status = fold_apply(&s->reference, &s->reference_arena, r, offset, &why);
     if (disobeys != NULL && status == OK && why == FOLD_ACCEPTED) {
         sim_fail(s, "record %lld %s", (long long)offset, disobeys);
@@ -293,7 +295,7 @@ void oracle_record(struct sim *s, const struct record *r, int64_t offset)
         if (r->kind == RECORD_OPERATOR) {
             fleets_followed(s, &was);
         }
-        if (!s->swarm.disasters && !s->swarm.orders && !s->swarm.fleets) {
+        if (!s->swarm.disasters && !s->swarm.orders && !s->swarm.fleets && !s->swarm.drills) {
             sim_fail(s, "law 1: record %lld moves traffic, and nothing ever happened",
                      (long long)offset);
         }
@@ -461,6 +463,11 @@ static bool is_normal(const struct sim *s, char *why, size_t size)
     }
     if (s->reference.order_count > 0) {
         (void)snprintf(why, size, "order %u still stands", s->reference.orders[0].id);
+        return false;
+    }
+    if (drill_under_way(&s->reference.drill)) {
+        (void)snprintf(why, size, "a drill is still %s",
+                       drill_state_name(s->reference.drill.state));
         return false;
     }
     if (s->reference.incident_count > 0) {

@@ -1,9 +1,6 @@
 /* scenario_say.c: what people say in a scenario: approvals, orders, undos, drills. */
 #include "scenario.h"
 
-#include "config/drill_config.h"
-#include "config/settings.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,26 +162,12 @@ static void undo(struct sim *s, const struct args *a)
     free(changes);
 }
 
-static int read_drill(const char *name, struct drill *ret_drill)
-{
-    char path[512], *text = NULL;
-    size_t len;
-    struct config_errors errs = {0};
-    (void)snprintf(path, sizeof path, "%s/%s.yaml", DRILLS, name);
-    int status = config_file_read(path, CONFIG_DRILL_MAX_BYTES, &text, &len, &errs);
-    status = status == OK ? config_drill_parse(text, len, ret_drill, &errs) : status;
-    config_errors_print(&errs, path, stderr);
-    config_errors_done(&errs);
-    free(text);
-    return status;
-}
-
 static void run_drill(struct sim *s, const struct args *a)
 {
     struct drill d;
     uint8_t bytes[DRILL_MAX_BYTES];
     struct operator_record o = {.command = OPERATOR_DRILL};
-    if (read_drill(a->word[0], &d) != OK ||
+    if (!drills_read(a->word[0], &d) ||
         drill_target_find(s->fleet, d.on, a->word[1], &o.target) != OK) {
         sim_fail(s, "there is no drill %s on %s", a->word[0], a->word[1]);
         return;

@@ -349,7 +349,7 @@ void script_inject(struct sim *s, uint16_t i, const struct injection *wanted)
     sim_trace(s, "node %u injects for step %u of drill %u", i, wanted->step, wanted->run);
 }
 
-static void answer_injections(struct sim *s)
+void script_answer_injections(struct sim *s)
 {
     for (uint16_t i = 0; i < s->fleet->idc_count; i++) {
         struct injection *at = &s->script.injections[i];
@@ -417,7 +417,7 @@ void script_tick(struct sim *s)
         }
     }
     follow_bus(s);
-    answer_injections(s);
+    script_answer_injections(s);
 }
 
 static struct seen_incident *find_case(struct script *t, uint32_t id)

@@ -47,6 +47,7 @@ struct swarm {
     bool slow_operator;  /* an IDC is seen good for long before somebody says so */
     bool orders;         /* people drain, demote, pin, freeze and undo */
     bool fleets;         /* the fleet is given anew, with other numbers */
+    bool drills;         /* people run drills on links and conduits */
     bool spikes;         /* views ask for more and less; services fall silent about it */
     bool disasters;      /* any change of the world; without one no traffic may move (law 1) */
 };
@@ -282,6 +283,12 @@ struct fleets {
     struct fleet *begins;              /* what a scenario begins with, when it is not all; owned */
 };
 
+struct drills {
+    struct rng rng;
+    int64_t next_us;
+    struct drill books[2];
+};
+
 struct sim {
     uint64_t seed;
     struct rng rng;
@@ -310,6 +317,7 @@ struct sim {
     bool idc_dead[SIM_MAX_IDCS], link_cut[SIM_MAX_LINKS];
     struct carriers carriers;
     struct fleets fleets;
+    struct drills drills;
     int64_t idc_died_us[SIM_MAX_IDCS], idc_back_us[SIM_MAX_IDCS]; /* back: also when it will be */
     int64_t idc_well_us[SIM_MAX_IDCS], idc_was_well_us[SIM_MAX_IDCS]; /* since then; 0: always */
     int64_t link_back_us[SIM_MAX_LINKS];
@@ -384,6 +392,7 @@ void script_load(struct sim *s, uint16_t o, struct report *r, struct load_sample
 int64_t script_held_us(const struct sim *s, uint16_t o, uint32_t t);
 void script_edge(struct sim *s, uint16_t o, uint32_t t, bool down);
 struct injection script_injection(const struct sim *s, const struct effect *e);
+void script_answer_injections(struct sim *s);
 void script_inject(struct sim *s, uint16_t i, const struct injection *wanted);
 void script_decided(struct sim *s, const struct decide *d);
 
@@ -443,6 +452,13 @@ bool fleets_give(struct sim *s, uint16_t node, const struct fleet *next, struct 
 void fleets_followed(struct sim *s, const struct control *was);
 void fleets_start(struct sim *s);
 void fleets_tick(struct sim *s);
+
+/* drills.c */
+bool drills_read(const char *name, struct drill *ret_drill);
+void drills_start(struct sim *s);
+void drills_tick(struct sim *s);
+/* Asked before a decision is folded: NULL, or what it does beside a real incident. */
+const char *drills_broken(const struct sim *s, const struct decide *d);
 
 /* spikes.c */
 void spikes_start(struct sim *s);

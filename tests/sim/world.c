@@ -55,6 +55,7 @@ void world_start(struct sim *s)
     orders_start(s);
     spikes_start(s);
     fleets_start(s);
+    drills_start(s);
     for (uint16_t o = 0; o < s->fleet->idc_count; o++) {
         struct probe *p = &s->probes[o];
         int n = targets_for_idc(s->fleet, o, p->targets, SIM_MAX_TARGETS);
@@ -87,7 +88,7 @@ static enum health look(const struct sim *s, uint16_t o, const struct target *t)
     case TARGET_LINK: {
         uint16_t far = s->fleet->links[t->a].end[1 - t->b].idc;
         bool gone = far != FLEET_NONE && (s->idc_dead[far] || (p->lone && far == p->missed));
-        return cut_off || gone || s->link_cut[t->a] ? HEALTH_DOWN : HEALTH_UP;
+        return cut_off || gone || script_link_down(s, t->a) ? HEALTH_DOWN : HEALTH_UP;
     }
     case TARGET_ENTRANCE: {
         uint16_t idc = s->fleet->entrances[t->a].idc;
@@ -445,4 +446,5 @@ void world_tick(struct sim *s)
     orders_tick(s);
     spikes_tick(s);
     fleets_tick(s);
+    drills_tick(s);
 }

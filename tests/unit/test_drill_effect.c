@@ -5,7 +5,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-enum { LOST = 2 };
+enum { LOST = 2, ACKNOWLEDGED = 70 /* offset of every acknowledgement */ };
 
 static struct idc idcs[3] = {{.region = 0}, {.region = 1}, {.region = 1}};
 static struct dns_server servers[2] = {{.idc = 0}, {.idc = LOST}};
@@ -18,14 +18,14 @@ static struct logtime at(int64_t us)
 }
 
 static void acknowledge(struct drill_effect *e, enum actuator a, uint16_t target,
-                        uint64_t generation, int status, int64_t us)
+                        uint64_t generation, int status)
 {
     const struct step s = {.kind = STEP_OUTCOME,
                            .actuator = a,
                            .target = target,
                            .fence = {.generation = generation},
                            .status = status};
-    drill_effect_outcome(e, &s, at(us));
+    drill_effect_outcome(e, &s, ACKNOWLEDGED);
 }
 
 START_TEST(every_place_but_the_lost_one_has_to_acknowledge)
@@ -41,14 +41,21 @@ START_TEST(every_place_but_the_lost_one_has_to_acknowledge)
     drill_effect_decide(&e, &fleet, &later, LOST, at(11));
     ck_assert_int_eq(e.decided.us, 10);
     ck_assert_uint_eq(e.left, 3); /* one server, the features of one IDC, the routes of one */
-    acknowledge(&e, ACTUATOR_FEATURES, 1, 5, OK, 20);
-    acknowledge(&e, ACTUATOR_FEATURES, 1, 5, OK, 21);
-    acknowledge(&e, ACTUATOR_ROUTES, 0, 6, OK, 22); /* a later plan has it too */
-    acknowledge(&e, ACTUATOR_DNS, 1, 5, OK, 23);    /* of the lost IDC: it does not count */
-    acknowledge(&e, ACTUATOR_DNS, 0, 4, OK, 24);
-    acknowledge(&e, ACTUATOR_DNS, 0, 5, ERR_UNAVAILABLE, 25);
+    acknowledge(&e, ACTUATOR_FEATURES, 1, 5, OK);
+    acknowledge(&e, ACTUATOR_FEATURES, 1, 5, OK);
+    acknowledge(&e, ACTUATOR_ROUTES, 0, 6, OK); /* a later plan has it too */
+    acknowledge(&e, ACTUATOR_DNS, 1, 5, OK);    /* of the lost IDC: it does not count */
+    acknowledge(&e, ACTUATOR_DNS, 0, 4, OK);
+    acknowledge(&e, ACTUATOR_DNS, 0, 5, ERR_UNAVAILABLE);
     ck_assert_int_eq(e.done.us, 0);
-    acknowledge(&e, ACTUATOR_DNS, 0, 5, OK, 30);
+    drill_effect_time(&e, ACKNOWLEDGED, at(28));
+    ck_assert_int_eq(e.done.us, 0);
+    acknowledge(&e, ACTUATOR_DNS, 0, 5, OK);
+    ck_assert_int_eq(e.done.us, 0); /* when that was, the next record of the leader tells */
+    drill_effect_time(&e, ACKNOWLEDGED - 1, at(29)); /* made before it was read */
+    ck_assert_int_eq(e.done.us, 0);
+    drill_effect_time(&e, ACKNOWLEDGED, at(30));
+    drill_effect_time(&e, ACKNOWLEDGED, at(31));
     ck_assert_int_eq(e.done.us, 30);
 }
 END_TEST
@@ -60,7 +67,8 @@ START_TEST(nothing_changed_has_no_effect_and_what_only_the_lost_one_had_to_do_is
     const struct decide d = {.generation = 5, .changes = &own, .change_count = 1};
     struct drill_effect e = {0};
     drill_effect_decide(&e, &fleet, &note, LOST, at(10));
-    acknowledge(&e, ACTUATOR_DNS, 0, 5, OK, 11);
+    acknowledge(&e, ACTUATOR_DNS, 0, 5, OK);
+    drill_effect_time(&e, ACKNOWLEDGED, at(11));
     ck_assert_int_eq(e.decided.us, 0);
     ck_assert_int_eq(e.done.us, 0);
     drill_effect_decide(&e, &fleet, &d, LOST, at(12));
