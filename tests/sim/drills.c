@@ -127,12 +127,26 @@ static bool is_real(const struct sim *s, const struct incident *n)
     return n->state == INCIDENT_CONFIRMED || n->state == INCIDENT_MITIGATED;
 }
 
+/* As the decision leaves it. */
+static const struct incident *after(const struct decide *d, const struct incident *n)
+{
+    for (uint32_t i = 0; i < d->incident_count; i++) {
+        if (d->incidents[i].id == n->id) {
+            return &d->incidents[i];
+        }
+    }
+    return n;
+}
+
 const char *drills_broken(const struct sim *s, const struct decide *d)
 {
     bool goes_on = d->drill.state == DRILL_RUNNING || d->drill.state == DRILL_PASSED;
     bool real = false;
     for (uint32_t i = 0; s->swarm.drills && i < s->reference.incident_count; i++) {
-        real = real || is_real(s, &s->reference.incidents[i]);
+        real = real || is_real(s, after(d, &s->reference.incidents[i]));
+    }
+    for (uint32_t i = 0; s->swarm.drills && i < d->incident_count; i++) {
+        real = real || is_real(s, &d->incidents[i]);
     }
     return goes_on && real ? "goes on with a drill beside a real incident (law 11)" : NULL;
 }
