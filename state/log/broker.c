@@ -1,5 +1,6 @@
 /* broker.c: spillway-broker: librdkafka's in-process cluster at a fixed address, for development.
  */
+#include "config/confine.h"
 #include "log/bus.h"
 #include "log/relay.h"
 
@@ -71,6 +72,16 @@ int bind(int fd, __CONST_SOCKADDR_ARG argument, socklen_t size)
         size = interposed.wanted.size;
     }
     return (int)syscall(SYS_bind, fd, address, size);
+}
+
+/* Clients send it bytes and it parses them with a library made for tests: with no privilege, unless
+ * the port asks for one. Before there is a thread. */
+static int give_up_privileges(const struct endpoint *listen)
+{
+    static const cap_value_t keep[] = {CAP_NET_BIND_SERVICE};
+    const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)&listen->address;
+    uint16_t port = ntohs(in->sin_port); /* at the same place in IPv6 */
+    return confine(keep, port != 0 && port < IPPORT_RESERVED ? 1 : 0);
 }
 
 /* A descriptor that becomes readable on SIGTERM or SIGINT; every thread made later inherits the
@@ -289,6 +300,10 @@ int main(int argc, char **argv)
     int stop_fd = stop_signals();
     if (stop_fd < 0) {
         return failed("signals", strerror(errno));
+    }
+    int status = give_up_privileges(&o.listen);
+    if (status != OK) {
+        return failed("giving up privileges", error_text(status));
     }
     int code = o.relay ? run_relay(&o, stop_fd) : run_broker(&o, stop_fd);
     /* The cluster is not taken apart: it holds memory only, and librdkafka 2.0.2 spun for ever
