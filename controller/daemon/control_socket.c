@@ -14,6 +14,7 @@
 
 enum {
     CONTROL_MAX_INPUT = CONTROL_MAX_LINE + 1,
+    CONTROL_GUEST_INPUT = CONTROL_GUEST_LINE + 1,
     CONTROL_MAX_OUTPUT = 16 * 1024 * 1024,
 };
 
@@ -132,6 +133,21 @@ static void on_looked_up(uv_work_t *work, int canceled)
     }
 }
 
+/* Begins to find out who the client is; then() is called with the answer, unless this is false. */
+static bool look(struct waiter *w, struct daemon *d, struct unix_client *c, uv_after_work_cb then)
+{
+    w->daemon = d;
+    w->client = c;
+    w->operators = d->settings.operators;
+    w->operator_groups = d->settings.operator_groups;
+    w->until = mono_add(mono_now(), ANSWER_US);
+    w->work.data = w;
+    w->looking = unix_client_peer(c, &w->peer) == OK &&
+                 uv_queue_work(&d->loop, &w->work, look_up, then) == 0;
+    w->client = w->looking ? c : NULL;
+    return w->looking;
+}
+
 /* What the request owns is the waiter's, or freed. */
 static void take_command(struct daemon *d, struct unix_client *c, struct request *r)
 {
@@ -141,20 +157,43 @@ static void take_command(struct daemon *d, struct unix_client *c, struct request
         send_error(c, ERR_BUSY, "too many requests wait for the log");
         return;
     }
-    *w = (struct waiter){.client = c,
-                         .daemon = d,
-                         .request = *r,
-                         .operators = d->settings.operators,
-                         .operator_groups = d->settings.operator_groups,
-                         .until = mono_add(mono_now(), ANSWER_US)};
-    w->work.data = w;
-    w->looking = unix_client_peer(c, &w->peer) == OK &&
-                 uv_queue_work(&d->loop, &w->work, look_up, on_looked_up) == 0;
-    if (!w->looking) {
-        w->client = NULL;
+    *w = (struct waiter){.request = *r};
+    if (!look(w, d, c, on_looked_up)) {
         request_done(&w->request);
         send_error(c, ERR_IO, "who asks cannot be found out");
     }
+}
+
+static void on_sender_looked_up(uv_work_t *work, int canceled)
+{
+    struct waiter *w = work->data;
+    struct daemon *d = w->daemon;
+    struct unix_client *c = w->client;
+    w->looking = false;
+    w->client = NULL;
+    if (c == NULL || d->control == NULL) {
+        return; /* gone meanwhile */
+    }
+    if (canceled == 0 && w->is_operator) {
+        unix_client_admit(c);
+        return;
+    }
+    bad_request(d, c, "a line of who may give no commands is longer than 64 KiB");
+    unix_client_close(c);
+}
+
+/* Only who may give commands has use for so long a line: a new fleet. */
+static bool on_overlong(void *user, struct unix_client *c)
+{
+    struct daemon *d = user;
+    struct waiter *w = free_waiter(d);
+    if (w == NULL) {
+        return false;
+    }
+    *w = (struct waiter){.client = NULL};
+    bool asked = look(w, d, c, on_sender_looked_up);
+    w->until = mono_add(mono_now(), 2 * QUIET_US); /* it is closed before */
+    return asked;
 }
 
 static void send_status(struct daemon *d, struct unix_client *c)
@@ -286,12 +325,14 @@ int control_socket_open(struct daemon *d)
                                         .group = group,
                                         .max_clients = CONTROL_MAX_CLIENTS,
                                         .max_input = CONTROL_MAX_INPUT,
+                                        .guest_input = CONTROL_GUEST_INPUT,
                                         .max_output = CONTROL_MAX_OUTPUT,
                                         .in_turn = true,
                                         .quiet_us = QUIET_US,
                                         .user = d,
                                         .opened = on_opened,
                                         .received = on_received,
+                                        .overlong = on_overlong,
                                         .closed = on_closed};
     return unix_server_new(&d->loop, &config, &d->control);
 }

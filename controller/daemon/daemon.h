@@ -27,6 +27,7 @@ enum phase {
 enum {
     CONTROL_MAX_CLIENTS = 16,
     CONTROL_MAX_LINE = 4 * 1024 * 1024, /* holds a fleet file; memory comes as bytes come */
+    CONTROL_GUEST_LINE = 64 * 1024,     /* of who may give no commands; holds all but a fleet */
     WHY_SIZE = 512,
 };
 
@@ -50,7 +51,8 @@ struct heard {
 };
 
 /* A person's command on its way: who gives it is looked up, then it waits for its record to be
- * folded. */
+ * folded. Or, without a command, a line that is too long for everybody: who sends it is looked up.
+ */
 struct waiter {
     struct unix_client *client; /* NULL: nobody waits */
     struct daemon *daemon;

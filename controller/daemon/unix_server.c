@@ -27,9 +27,11 @@ struct unix_client {
     bool closing;
     bool guest; /* of another user ... */
     uid_t uid;
+    bool asked;     /* not read until it is admitted */
     bool more;      /* something waits in the buffer that may be a request */
     struct mono at; /* when it came, ended a request or took an answer */
     uint8_t *input; /* max_input bytes */
+    size_t limit;   /* of them, as many as this client may have in there */
     size_t len;
     void *state;
 };
@@ -102,7 +104,19 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
     struct unix_client *c = handle->data;
     (void)suggested;
     ret_buf->base = (char *)c->input + c->len;
-    ret_buf->len = c->server->config.max_input - c->len;
+    ret_buf->len = c->limit - c->len;
+}
+
+/* Its place is full of something that is no request: who is not known to be worth more is asked
+ * about, others are closed. */
+static void overflow(struct unix_client *c)
+{
+    struct unix_server *s = c->server;
+    c->asked = c->limit < s->config.max_input && s->config.overlong(s->config.user, c);
+    if (!c->asked) {
+        s->stats.overflows++;
+        unix_client_close(c);
+    }
 }
 
 /* Hands over what waits, once; closes a client who does not keep to the rules. */
@@ -122,9 +136,8 @@ static void deliver(struct unix_client *c)
         c->at = mono_now();
         c->len -= (size_t)used;
         memmove(c->input, c->input + used, c->len);
-    } else if (c->len == s->config.max_input) {
-        s->stats.overflows++;
-        unix_client_close(c);
+    } else if (c->len == c->limit) {
+        overflow(c);
     }
 }
 
@@ -159,7 +172,7 @@ static void settle(struct unix_client *c)
         return;
     }
     bool sending = uv_stream_get_write_queue_size((uv_stream_t *)&c->pipe) > 0;
-    if (!c->more && !sending) {
+    if (!c->more && !sending && !c->asked) {
         int rc = uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
         if (rc != 0 && rc != UV_EALREADY) {
             unix_client_close(c);
@@ -167,7 +180,7 @@ static void settle(struct unix_client *c)
         return;
     }
     (void)uv_read_stop((uv_stream_t *)&c->pipe);
-    if (!sending) {
+    if (c->more && !sending) {
         int64_t pause_us = c->guest ? mono_diff_us(s->guests_at, mono_now()) : 0;
         uint64_t pause_ms = pause_us > 0 ? (uint64_t)(pause_us + 999) / 1000 : 0;
         if (!uv_is_active((uv_handle_t *)&s->turn) || pause_ms < uv_timer_get_due_in(&s->turn)) {
@@ -227,6 +240,13 @@ static void on_watch(uv_timer_t *timer)
     }
 }
 
+void unix_client_admit(struct unix_client *c)
+{
+    c->limit = c->server->config.max_input;
+    c->asked = false;
+    settle(c);
+}
+
 int unix_client_peer(const struct unix_client *c, struct peer *ret_peer)
 {
     uv_os_fd_t fd;
@@ -254,6 +274,9 @@ static bool peer_allowed(struct unix_client *c)
     uint32_t most = c->server->config.max_clients;
     c->uid = peer.uid;
     c->guest = peer.uid != geteuid() && peer.uid != 0;
+    if (c->guest && c->server->config.guest_input > 0) {
+        c->limit = c->server->config.guest_input;
+    }
     return !c->guest || (c->server->config.group_connects && guests(c->server, NULL) <= most / 2 &&
                          guests(c->server, c) <= most / 4);
 }
@@ -270,6 +293,7 @@ static struct unix_client *take_place(struct unix_server *s)
         *c = (struct unix_client){.server = s,
                                   .used = true,
                                   .input = s->inputs + i * s->config.max_input,
+                                  .limit = s->config.max_input,
                                   .at = mono_now()};
         (void)uv_pipe_init(s->loop, &c->pipe, 0); /* only fills in the handle */
         c->pipe.data = c;

@@ -23,6 +23,8 @@ struct unix_server_config {
     uint32_t max_clients; /* one more is closed at once; of other users half as many, and a quarter
                              of one of them */
     size_t max_input;     /* bytes of one client that wait to be understood; more closes it */
+    size_t guest_input;   /* the same of another user, until unix_client_admit(); 0: max_input. Only
+                             in turn */
     size_t max_output;    /* bytes of one client that wait to be sent; more closes it */
     bool in_turn;         /* a client is served one request at a turn of the loop, and none while an
                              answer waits to be sent; all other users together at most a tenth of
@@ -35,6 +37,9 @@ struct unix_server_config {
     /* Bytes wait; returns how many were used up (the rest is kept and comes again with more), or
      * UNIX_CLOSE. */
     ssize_t (*received)(void *user, struct unix_client *c, const uint8_t *data, size_t size);
+    /* With guest_input: so many bytes of another user wait, and are no request. True: nothing more
+     * is read of it until unix_client_admit(); false: it is closed. */
+    bool (*overlong)(void *user, struct unix_client *c);
     /* The client is gone and must not be used any more. Not called after unix_server_free(). */
     void (*closed)(void *user, struct unix_client *c);
 };
@@ -58,6 +63,8 @@ const struct unix_server_stats *unix_server_stats(const struct unix_server *s);
 /* Sends a copy. A client that does not read enough is closed. */
 void unix_client_send(struct unix_client *c, const void *data, size_t size);
 void unix_client_close(struct unix_client *c);
+/* Takes up to max_input of this client from here on, and reads on. */
+void unix_client_admit(struct unix_client *c);
 /* Who it is, by the kernel's word; ERR_IO. */
 int unix_client_peer(const struct unix_client *c, struct peer *ret_peer) MUST_CHECK;
 /* The user of the library hangs its own state on a client; it starts as NULL. */

@@ -145,6 +145,69 @@ START_TEST(the_group_may_look_and_operators_may_command)
 }
 END_TEST
 
+/* A status request after so many spaces, as somebody else; 1: answered, 0: told that it is too
+ * long, and closed; -1: neither. */
+static int long_line_as(uid_t uid, size_t spaces)
+{
+    char path[108];
+    stage_path(&stage, 0, "control", path);
+    char *line = malloc(spaces + 32);
+    ck_assert_ptr_nonnull(line);
+    memset(line, ' ', spaces);
+    strcpy(line + spaces, "{\"request\":\"status\"}\n");
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        static char got[65536];
+        size_t sent = 0, size = strlen(line), len = 0;
+        ssize_t n = 0;
+        strcpy(address.sun_path, path);
+        int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+        if (setgroups(0, NULL) != 0 || setgid(LOOKERS) != 0 || setuid(uid) != 0 ||
+            connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
+            _exit(3);
+        }
+        while (sent < size && (n = send(fd, line + sent, size - sent, MSG_NOSIGNAL)) > 0) {
+            sent += (size_t)n;
+        }
+        while (memchr(got, '\n', len) == NULL &&
+               (n = recv(fd, got + len, sizeof got - 1 - len, 0)) > 0) {
+            len += (size_t)n;
+        }
+        bool refused = strstr(got, "longer than 64 KiB") != NULL;
+        char byte;
+        if (refused && recv(fd, &byte, 1, 0) > 0) {
+            _exit(3);
+        }
+        _exit(refused ? 0 : strstr(got, "\"phase\"") != NULL ? 1 : 3);
+    }
+    free(line);
+    int status = 0;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) && WEXITSTATUS(status) < 2 ? WEXITSTATUS(status) : -1;
+}
+
+/* A new fleet is long; who may not give one has no use for such a line. */
+START_TEST(long_lines_are_for_who_may_command)
+{
+    if (geteuid() != 0) {
+        return;
+    }
+    snprintf(stage.settings, sizeof stage.settings, "control_group: '%d'\noperators: ['%d']\n",
+             LOOKERS, ADA);
+    ck_assert_int_eq(chmod(stage.dir, 0755), 0);
+    stage_start(&stage, 0);
+    json_decref(stage_status(&stage, 0));
+    ck_assert_int_eq(long_line_as(EVE, 60 * 1024), 1);
+    ck_assert_int_eq(long_line_as(EVE, 65 * 1024), 0);
+    ck_assert_int_eq(long_line_as(EVE, 2 * 1024 * 1024), 0);
+    ck_assert_int_eq(long_line_as(ADA, 65 * 1024), 1);
+    ck_assert_int_eq(long_line_as(ADA, 2 * 1024 * 1024), 1);
+    ck_assert_int_eq(long_line_as(0, 2 * 1024 * 1024), 1);
+}
+END_TEST
+
 START_TEST(guests_leave_places_for_the_daemons_user)
 {
     enum { GUESTS = 14 };
@@ -288,6 +351,7 @@ int main(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 240);
     tcase_add_test(t, the_group_may_look_and_operators_may_command);
+    tcase_add_test(t, long_lines_are_for_who_may_command);
     tcase_add_test(t, guests_leave_places_for_the_daemons_user);
     tcase_add_test(t, a_request_counts_once_on_every_replica_and_over_kill_9);
     tcase_add_test(t, a_client_that_goes_away_has_said_it);
