@@ -208,6 +208,14 @@ def options():
             yield f'{program}: --help lacks {option} of {page.relative_to(ROOT)}'
 
 
+def binding():
+    """Programs whose symbols are not bound, and made read-only, at the start (ADR 72)."""
+    for program in PROGRAMS:
+        out = subprocess.run(['readelf', '-W', '-d', '-l', BUILD / program], capture_output=True, text=True, check=True)
+        if not re.search(r'FLAGS_1\).*\bNOW\b', out.stdout) or 'GNU_RELRO' not in out.stdout:
+            yield f'{program}: not linked with -z relro -z now'
+
+
 def events():
     """Log events that a daemon writes and its man page does not have, or the reverse."""
     for folder, page in (('controller/daemon', 'spillwayd.8'), ('probe', 'spillway-probe.1'),
@@ -279,7 +287,7 @@ def incident_pages():
             yield f'runbooks/incidents/{name}.md: does not begin with four lines that are enough at 3 a.m.'
 
 
-CHECKS = [includes, pure_imports, floats, formatting, shape, functions, exits, layout, links, options, events, event_pages,
+CHECKS = [includes, pure_imports, floats, formatting, shape, functions, exits, layout, links, options, binding, events, event_pages,
           incident_pages]
 
 

@@ -4,6 +4,9 @@
 #include "checks/stamp_packet.h"
 #include "config/confine.h"
 #include "config/keys.h"
+#include "config/settings.h"
+#include "daemon/actuators.h"
+#include "daemon/keyring.h"
 #include "memory.h"
 #include "wire/report.h"
 
@@ -233,6 +236,67 @@ START_TEST(a_wiped_key_is_nowhere_in_memory)
 }
 END_TEST
 
+static void no_outcome(void *user, const struct outcome *outcome)
+{
+    (void)user;
+    (void)outcome;
+}
+
+/* As spillwayd does at a SIGHUP and at its end: a keyring, DNS pushers that have copies, none of
+ * both. Stands still after each. */
+static void live_as_a_daemon(void)
+{
+    static struct idc idc = {.name = "beijing", .probe_key = "k"};
+    static struct dns_server server = {
+        .name = "ns", .address = {.family = 4, .bytes = {127, 0, 0, 1}}, .port = 53};
+    static struct fleet f = {.zone = "gslb.example.",
+                             .idc_count = 1,
+                             .idcs = &idc,
+                             .dns_server_count = 1,
+                             .dns_servers = &server,
+                             .policy = {.dns_timeout_us = US_PER_SEC}};
+    static struct spillwayd_settings settings;
+    static const struct logger log = {.fd = -1, .level = LOG_ERROR};
+    struct keyring ring = {.keys = NULL};
+    struct actuators a;
+    uv_loop_t loop;
+    strcpy(server.tsig_key, "k");
+    if (uv_loop_init(&loop) != 0 ||
+        actuators_init(&a, &loop, &settings, &log, no_outcome, NULL) != OK ||
+        keyring_load(&ring, dir, &f, &log) != OK) {
+        _exit(9);
+    }
+    raise(SIGSTOP);
+    if (actuators_equip(&a, &f, 0, &ring) != OK || !a.dns_state[0].configured) {
+        _exit(10);
+    }
+    raise(SIGSTOP);
+    keyring_done(&ring);
+    raise(SIGSTOP);
+    actuators_done(&a);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    raise(SIGSTOP);
+    _exit(uv_loop_close(&loop) == 0 ? 0 : 11);
+}
+
+START_TEST(every_copy_of_the_daemon_is_wiped)
+{
+    int status;
+    shell("umask 077; head -c 32 /dev/urandom | base64 >k.key");
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        live_as_a_daemon();
+    }
+    ck_assert_int_eq(look_into(pid), 2); /* the keyring's */
+    ck_assert_int_eq(look_into(pid), 4); /* and the pusher's; none on the stack where it came by */
+    ck_assert_int_eq(look_into(pid), 2); /* the pusher's */
+    ck_assert_int_eq(look_into(pid), 0);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 /* Another process of the same user; _i: with what the daemons do against it, or without. */
 START_TEST(a_confined_memory_is_not_read_by_the_same_user)
 {
@@ -279,6 +343,7 @@ int main(void)
     tcase_add_test(c, a_key_id_is_no_path);
     tcase_add_test(c, a_good_one_is_read);
     tcase_add_loop_test(c, a_wiped_key_is_nowhere_in_memory, 0, sizeof uses / sizeof(uses[0]));
+    tcase_add_test(c, every_copy_of_the_daemon_is_wiped);
     tcase_add_loop_test(c, a_confined_memory_is_not_read_by_the_same_user, 0, 2);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);

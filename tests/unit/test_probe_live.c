@@ -220,12 +220,12 @@ START_TEST(test_new_keys_on_signal)
 }
 END_TEST
 
-/* How often parts of a key are in the memory of side A's probe. */
-static long key_in_memory(const char *name)
+/* How often parts of the key in a file of the stage are in the memory of side A's probe. */
+static long key_in_memory(const char *file)
 {
     char path[160];
     pid_t pid = stage.side[STAGE_A].probe;
-    snprintf(path, sizeof(path), "%s/keys/%s.key", stage.dir, name);
+    snprintf(path, sizeof(path), "%s/%s", stage.dir, file);
     kill(pid, SIGSTOP);
     ck_assert_int_eq(waitpid(pid, NULL, WUNTRACED), pid);
     long found = memory_count_key(pid, path);
@@ -256,11 +256,31 @@ START_TEST(test_key_of_reports_changes)
     ck_assert(!stage_report(&stage, by_second, 1000)); /* not before the signal */
     kill(stage.side[STAGE_A].probe, SIGHUP);
     ck_assert(stage_report(&stage, by_second, 5000));
-    ck_assert_int_gt(key_in_memory("probe-beijing-b"), 0);
+    ck_assert_int_gt(key_in_memory("keys/probe-beijing-b.key"), 0);
     stage_run("mv %s/first %s/keys/probe-beijing.key", stage.dir, stage.dir);
     kill(stage.side[STAGE_A].probe, SIGHUP);
     ck_assert(stage_report(&stage, by_first, 5000));
-    ck_assert_int_eq(key_in_memory("probe-beijing-b"), 0); /* wiped, and in no library either */
+    ck_assert_int_eq(key_in_memory("keys/probe-beijing-b.key"), 0); /* in no library either */
+}
+END_TEST
+
+/* A key that is taken away is forgotten, though no other comes to its place in memory. */
+START_TEST(test_key_that_is_taken_away)
+{
+    ck_assert(stage_report(&stage, by_first, 20000));
+    write_key("probe-beijing-b", "HwECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHgA=");
+    stage_run("chmod 600 %s/keys/probe-beijing-b.key", stage.dir);
+    stage_run("mv %s/keys/probe-beijing.key %s/first", stage.dir, stage.dir);
+    kill(stage.side[STAGE_A].probe, SIGHUP);
+    ck_assert(stage_report(&stage, by_second, 5000));
+    ck_assert_int_gt(key_in_memory("keys/probe-beijing-b.key"), 0);
+    stage_run("mv %s/keys/probe-beijing-b.key %s/second", stage.dir, stage.dir);
+    kill(stage.side[STAGE_A].probe, SIGHUP);
+    while (stage_report(&stage, link_up, 2000))
+        continue;
+    ck_assert_int_eq(key_in_memory("second"), 0);
+    stage_run("mv %s/first %s/keys/probe-beijing.key", stage.dir, stage.dir);
+    ck_assert(stage_report(&stage, by_first, 10000)); /* it looks for what it lacks */
 }
 END_TEST
 
@@ -374,6 +394,7 @@ int main(void)
     tcase_add_test(c, test_change_of_fleet_and_keys);
     tcase_add_test(c, test_new_keys_on_signal);
     tcase_add_test(c, test_key_of_reports_changes);
+    tcase_add_test(c, test_key_that_is_taken_away);
     tcase_add_test(c, test_service_manager);
     tcase_add_test(c, test_restart_without_daemon);
     suite_add_tcase(suite, c);
