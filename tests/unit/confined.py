@@ -9,6 +9,7 @@ network namespace of its own, and that takes root.
 import os
 import pathlib
 import pwd
+import socket
 import subprocess
 import sys
 import tempfile
@@ -55,18 +56,20 @@ MINE = threads('self')[0]
 def look(what, argv, keeps, ready, **popen):
     """Runs a process until ready(its threads), and judges them. Returns them."""
     child = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **popen)
-    seen, owner = [], None
+    seen, owner, good = [], None, False
     try:
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline and child.poll() is None and not ready(seen):
             time.sleep(0.05)
             seen = threads(child.pid)
+        time.sleep(0.2)  # what it does at once when it is ready may be what it may not do
+        good = child.poll() is None
         owner = os.stat(f'/proc/{child.pid}/environ').st_uid  # root's for who let itself not be looked into
     finally:
         child.kill()
         _, said = child.communicate()
     keeps &= MINE['CapPrm']
-    check(f'{what} runs', ready(seen), f'{seen} {said}')
+    check(f'{what} runs', good and ready(seen), f'{seen} {said}')
     check('... and keeps what it needs and no more', seen and all(t['CapPrm'] == t['CapEff'] == keeps for t in seen), seen)
     check('... hands nothing on', seen and all(t['CapInh'] == t['CapAmb'] == 0 for t in seen), seen)
     check('... gets nothing new', seen and all(t['NoNewPrivs'] == 1 for t in seen), seen)
@@ -107,9 +110,19 @@ def look_at_routed(folder):
     fleet = folder / 'fleet.yaml'
     fleet.write_bytes(FLEET.read_bytes())
     fleet.chmod(0o644)
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)  # in the place of systemd's
+    manager.bind(str(run / 'notify'))
+    os.chmod(run / 'notify', 0o666)
+    manager.settimeout(0)
     seen = look(what, ['unshare', '--net', ROUTED, '--fleet', fleet, '--idc', 'beijing', '--socket', run / 'socket',
                        '--state', run / 'fence', '--client', 'nobody', '--user', 'nobody', '--drills'],
-                NET_ADMIN, filtered, extra_groups=[4711])
+                NET_ADMIN, filtered, extra_groups=[4711],
+                env={**os.environ, 'NOTIFY_SOCKET': str(run / 'notify')})
+    try:
+        told = manager.recv(64)
+    except BlockingIOError:
+        told = b''
+    check('... tells the service manager that it is ready, and may do so', told == b'READY=1', told)
     check('... as its user in all respects', seen and all(set(t['Uid']) == {str(user.pw_uid)} and
                                                           set(t['Gid']) == {str(user.pw_gid)} and not t['Groups']
                                                           for t in seen), seen)
