@@ -8,7 +8,7 @@
 #include "daemon/daemon.h"
 
 #include "daemon/clock.h"
-#include "wire/report.h"
+#include "daemon/judge.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,30 +24,6 @@ static void drop(struct daemon *d, const struct bus_event *e, int status, const 
                   LOG_INT("offset", e->offset), LOG_INT("status", status), LOG_STR("why", why),
                   LOG_INT("untold", silent));
     }
-}
-
-static uint16_t idc_of_partition(const struct fleet *f, uint16_t partition)
-{
-    uint16_t i = 0;
-    while (i < f->idc_count && f->idcs[i].partition != partition) {
-        i++;
-    }
-    return i < f->idc_count ? i : FLEET_NONE;
-}
-
-static uint32_t keys_of(const struct daemon *d, const struct idc *idc,
-                        struct report_key keys[REPORT_MAX_KEYS])
-{
-    const char *ids[REPORT_MAX_KEYS] = {idc->probe_key, idc->probe_key_next};
-    uint32_t count = 0;
-    for (size_t i = 0; i < REPORT_MAX_KEYS; i++) {
-        const struct key *key = ids[i][0] != '\0' ? keyring_find(&d->keys, ids[i]) : NULL;
-        if (key != NULL) {
-            keys[count++] =
-                (struct report_key){.id = key->id, .secret = key->bytes, .size = key->size};
-        }
-    }
-    return count;
 }
 
 void reports_equip(struct daemon *d, const struct fleet *f)
@@ -116,28 +92,22 @@ void reports_take(struct daemon *d, const struct bus_event *e)
     if (c == NULL || c->fleet == NULL) {
         return;
     }
-    uint16_t idc = idc_of_partition(c->fleet, e->partition);
+    uint16_t idc = judge_observer(c->fleet, e->partition);
     if (idc == FLEET_NONE) {
         drop(d, e, ERR_NOT_FOUND, "no IDC of the fleet has this partition");
         return;
     }
-    struct report_key keys[REPORT_MAX_KEYS];
-    uint32_t key_count = keys_of(d, &c->fleet->idcs[idc], keys);
     struct arena arena;
     struct report report;
     if (!daemon_arena(d, report_arena_size(REPORT_MAX_TARGETS), &arena)) {
         drop(d, e, ERR_MEMORY, error_text(ERR_MEMORY));
         return;
     }
-    int status = report_open(e->data, e->size, keys, key_count, &arena, &report);
+    const char *why = NULL;
+    int status = judge_report(c->fleet, &c->fleet_digest, &d->keys, idc, e->data, e->size, &arena,
+                              &report, &why);
     if (status != OK) {
-        drop(d, e, status,
-             key_count == 0 ? "no key of this probe could be loaded" : error_text(status));
-        return;
-    }
-    if (report.observer != idc || digest_compare(&report.fleet, &c->fleet_digest) != 0) {
-        drop(d, e, ERR_FOREIGN,
-             report.observer != idc ? "it names another observer" : "of another fleet");
+        drop(d, e, status, why);
         return;
     }
     d->counters.reports++;

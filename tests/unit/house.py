@@ -287,8 +287,28 @@ def incident_pages():
             yield f'runbooks/incidents/{name}.md: does not begin with four lines that are enough at 3 a.m.'
 
 
+def fuzzers():
+    """Fuzzers without a row in the table of docs/security.md or without seeds, and rows that name none that is there."""
+    targets = set(re.findall(r"^  '([a-z-]+)': \[\[", (ROOT / 'tests/fuzz/meson.build').read_text(), re.M))
+    table = (ROOT / 'docs/security.md').read_text().partition('| bytes | from | decoder | fuzzer |\n')[2].partition('\n\n')[0]
+    rows = [[cell.strip() for cell in row.split('|')[1:-1]] for row in table.splitlines()[1:]]
+    named = set()
+    for row in rows:
+        found = re.findall(r'`fuzz-([a-z-]+)`', row[-1])
+        named |= set(found)
+        if len(row) != 4 or not (found or row[-1].startswith('none')) or row[-1] in ('none', 'none:'):
+            yield f'docs/security.md: the row on {row[0]} has neither a fuzzer nor "none: why"'
+    for name in sorted(targets - named):
+        yield f'docs/security.md: lacks a row with fuzz-{name}'
+    for name in sorted(named - targets):
+        yield f'docs/security.md: names fuzz-{name}, which tests/fuzz/meson.build does not have'
+    for name in sorted(targets):
+        if not any((ROOT / 'tests/fuzz/seeds' / name).glob('*')):
+            yield f'tests/fuzz/seeds/{name}: no kept inputs'
+
+
 CHECKS = [includes, pure_imports, floats, formatting, shape, functions, exits, layout, links, options, binding, events, event_pages,
-          incident_pages]
+          incident_pages, fuzzers]
 
 
 def main():
