@@ -115,7 +115,7 @@ static bool write_report(const uint8_t *data, size_t size, char *ret_text, size_
     int at = snprintf(ret_text, room,
                       "{\"ok\":true,\"log_time_us\":9000000,\"reports\":[{\"idc\":\"%s\","
                       "\"age_us\":5,\"conclusive\":true,\"report\":\"",
-                      control.fleet->idcs[idc].name);
+                      data[0] < 128 ? control.fleet->idcs[idc].name : "nowhere");
     for (size_t i = 0; i < n && (size_t)at + 8 < room; i++) {
         at += snprintf(ret_text + at, room - (size_t)at, "%02x", bytes[i]);
     }

@@ -253,7 +253,7 @@ def work(found):
 
         led = until(60, lambda: (s := status()) and s.get('leader') == 'beijing' and s)
         check('spillwayd leads', led, status())
-        heard = until(60, lambda: (s := status()) and any(o['idc'] == 'beijing' and o['conclusive'] for o in s['daemon']['observers']))
+        heard = until(60, lambda: (s := status()) and any(o['idc'] == 'beijing' and o.get('conclusive') for o in s['daemon']['observers']))
         check('the probe is heard over the bus', heard, status())
         routes = until(60, lambda: '10.2.0.0/16' in run('ip', 'route', 'show', 'table', '100').stdout)
         check('the helper has set routes', routes, json.dumps(status(), indent=1))
@@ -262,6 +262,9 @@ def work(found):
         log = pathlib.Path('/run/spillway-probe.service.log').read_text()
         check('the probe runs ahead of others, and reflects at its port', 'no-real-time' not in log
               and ':035E ' in pathlib.Path('/proc/net/udp').read_text() + pathlib.Path('/proc/net/udp6').read_text(), log)
+        wrong = [line for name in service if name.endswith('.service')
+                 for line in pathlib.Path(f'/run/{name}.log').read_text().splitlines() if 'level=error' in line]
+        check('nothing is told that cannot be done', not wrong, '\n'.join(wrong))
         children[2].send_signal(1)
         children[3].send_signal(1)
         again = until(20, lambda: all('event=reloaded' in pathlib.Path(f'/run/{n}.service.log').read_text()
