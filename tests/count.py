@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""count.py: adds up the results of a meson test run, names what was skipped and why, and prints the
+"""count.py: adds up the results of meson test runs, names what was skipped and why, and prints the
 closing line `N passed, N failed, N skipped`. Tests that count for themselves (TAP, Check) count each.
 
-usage: count.py TESTLOG.JSON
+usage: count.py TESTLOG.JSON ...               (one that is not there was not asked for)
 """
 import json
+import os
 import re
 import sys
 
@@ -35,11 +36,12 @@ def counts(test):
 
 def main():
     totals, reasons = [0, 0, 0], []
-    with open(sys.argv[1], encoding='utf-8') as log:
-        for line in log:
-            *numbers, why = counts(json.loads(line))
-            totals = [a + b for a, b in zip(totals, numbers)]
-            reasons += why
+    for path in filter(os.path.exists, sys.argv[1:]):
+        with open(path, encoding='utf-8') as log:
+            for line in log:
+                *numbers, why = counts(json.loads(line))
+                totals = [a + b for a, b in zip(totals, numbers)]
+                reasons += why
     for reason in reasons:
         print(f'skipped: {reason}')
     print('{} passed, {} failed, {} skipped'.format(*totals))
