@@ -48,8 +48,8 @@ def nft(netns, text):
 
 
 def enter(netns, argv):
-    """The command line that runs argv inside a namespace (nsenter execs it: the process id stays)."""
-    return ["nsenter", f"--net=/run/netns/{netns}", "--", *argv]
+    """The command line that runs argv inside a namespace (nsenter execs it: the process id stays); None: where we are."""
+    return argv if netns is None else ["nsenter", f"--net=/run/netns/{netns}", "--", *argv]
 
 
 def existing():

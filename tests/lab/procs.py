@@ -13,6 +13,14 @@ TERM_WAIT_S = 3.0
 UNPRIVILEGED = 65534  # nobody: the daemons need no user of their own in the lab
 
 
+def unprivileged_command(argv, caps=()):
+    """The command line that runs argv as nobody. caps: ambient capabilities that are left to it."""
+    drop = ["setpriv", f"--reuid={UNPRIVILEGED}", f"--regid={UNPRIVILEGED}", "--clear-groups"]
+    if caps:
+        drop += [f"--inh-caps={','.join('+' + c for c in caps)}", f"--ambient-caps={','.join('+' + c for c in caps)}"]
+    return [*drop, "--", *argv]
+
+
 def start_ticks(pid):
     """When a process started, in clock ticks after boot; None when it is gone. Tells a reused id from the process."""
     try:
@@ -78,11 +86,7 @@ class Processes:
         """Starts a process and notes it. caps: ambient capabilities of an unprivileged one. pidfile: one that it writes
         and that would keep it from starting again after a kill."""
         if unprivileged:
-            drop = ["setpriv", f"--reuid={UNPRIVILEGED}", f"--regid={UNPRIVILEGED}", "--clear-groups"]
-            if caps:
-                drop += [f"--inh-caps={','.join('+' + c for c in caps)}",
-                         f"--ambient-caps={','.join('+' + c for c in caps)}"]
-            argv = [*drop, "--", *argv]
+            argv = unprivileged_command(argv, caps)
         self.state["processes"][name] = {"netns": netns, "argv": argv, "idc": idc, "pidfile": pidfile}
         self.restart(name)
 
