@@ -1,5 +1,5 @@
 /* test_bus.c: the bus against a real spillway-broker process on loopback: order, loss, return. */
-#include "log/bus.h"
+#include "bus_stage.h"
 
 #include <check.h>
 #include <poll.h>
@@ -9,22 +9,12 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-
-enum { PATIENCE_MS = 30000 }; /* a stuck test fails; no test asserts how long something takes */
 
 struct broker {
     pid_t pid;
     char address[64];
 };
-
-static struct mono now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_BOOTTIME, &t);
-    return (struct mono){(int64_t)t.tv_sec * US_PER_SEC + t.tv_nsec / 1000};
-}
 
 /* Starts spillway-broker at the address and waits for its ready line. */
 static struct broker broker_start(const char *address)
@@ -71,24 +61,6 @@ static struct bus *bus_to(const char *address)
     return bus;
 }
 
-/* Waits for the next event of this kind and lets others pass. */
-static struct bus_event await(struct bus *bus, enum bus_event_kind kind)
-{
-    struct mono end = mono_add(now(), PATIENCE_MS * US_PER_MS);
-    struct bus_event e;
-    while (mono_diff_us(end, now()) > 0) {
-        bus_pump(bus, now());
-        while (bus_next(bus, &e) == 1) {
-            if (e.kind == kind) {
-                return e;
-            }
-        }
-        struct pollfd p = {.fd = bus_fd(bus), .events = POLLIN};
-        poll(&p, 1, BUS_PUMP_MS);
-    }
-    ck_abort_msg("event %d did not come; last error: %s", (int)kind, bus_stats(bus)->last_error);
-}
-
 static int by_value(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a;
@@ -100,29 +72,29 @@ START_TEST(test_log_in_order)
 {
     struct broker b = broker_start("127.0.0.1:0");
     struct bus *bus = bus_to(b.address);
-    ck_assert_int_eq(bus_tail_log(bus, 0, now()), OK);
-    struct bus_event e = await(bus, BUS_LOG_END);
+    ck_assert_int_eq(bus_tail_log(bus, 0, bus_now()), OK);
+    struct bus_event e = bus_await(bus, BUS_LOG_END);
     ck_assert_int_eq(e.offset, 0);
     for (int i = 0; i < 50; i++) {
         ck_assert_int_eq(bus_append(bus, &i, sizeof(i)), OK);
     }
     for (int i = 0; i < 50; i++) {
         int got;
-        e = await(bus, BUS_RECORD);
+        e = bus_await(bus, BUS_RECORD);
         ck_assert_int_eq(e.offset, i);
         ck_assert_uint_eq(e.size, sizeof(got));
         memcpy(&got, e.data, sizeof(got));
         ck_assert_int_eq(got, i);
     }
-    e = await(bus, BUS_LOG_END);
+    e = bus_await(bus, BUS_LOG_END);
     ck_assert_int_eq(e.offset, 50);
     /* Silence is answered by the end again: a proof that the log is readable. */
-    e = await(bus, BUS_LOG_END);
+    e = bus_await(bus, BUS_LOG_END);
     ck_assert_int_eq(e.offset, 50);
     ck_assert_uint_eq(bus_stats(bus)->appended, 50);
     /* From the middle, as after a restart. */
-    ck_assert_int_eq(bus_tail_log(bus, 48, now()), OK);
-    e = await(bus, BUS_RECORD);
+    ck_assert_int_eq(bus_tail_log(bus, 48, bus_now()), OK);
+    e = bus_await(bus, BUS_RECORD);
     ck_assert_int_eq(e.offset, 48);
     bus_close(bus, 0);
     int status = broker_stop(&b, SIGTERM);
@@ -135,8 +107,8 @@ START_TEST(test_log_shorter_than_ours)
     struct broker b = broker_start("127.0.0.1:0");
     struct bus *bus = bus_to(b.address);
     ck_assert_int_eq(bus_append(bus, "x", 1), OK);
-    ck_assert_int_eq(bus_tail_log(bus, 7, now()), OK);
-    struct bus_event e = await(bus, BUS_LOG_BROKEN);
+    ck_assert_int_eq(bus_tail_log(bus, 7, bus_now()), OK);
+    struct bus_event e = bus_await(bus, BUS_LOG_BROKEN);
     ck_assert_int_eq(e.status, ERR_FOREIGN);
     bus_close(bus, 0);
     broker_stop(&b, SIGTERM);
@@ -147,17 +119,17 @@ START_TEST(test_log_paused_and_back)
 {
     struct broker b = broker_start("127.0.0.1:0");
     struct bus *bus = bus_to(b.address);
-    ck_assert_int_eq(bus_tail_log(bus, 0, now()), OK);
+    ck_assert_int_eq(bus_tail_log(bus, 0, bus_now()), OK);
     ck_assert_int_eq(bus_append(bus, "a", 1), OK);
-    ck_assert_int_eq(await(bus, BUS_RECORD).offset, 0);
+    ck_assert_int_eq(bus_await(bus, BUS_RECORD).offset, 0);
     kill(b.pid, SIGSTOP);
-    struct bus_event e = await(bus, BUS_LOG_LOST);
+    struct bus_event e = bus_await(bus, BUS_LOG_LOST);
     ck_assert_int_ne(e.status, OK);
     ck_assert_int_eq(e.offset, 1);
     kill(b.pid, SIGCONT);
-    ck_assert_int_eq(await(bus, BUS_LOG_END).offset, 1);
+    ck_assert_int_eq(bus_await(bus, BUS_LOG_END).offset, 1);
     ck_assert_int_eq(bus_append(bus, "b", 1), OK);
-    ck_assert_int_eq(await(bus, BUS_RECORD).offset, 1);
+    ck_assert_int_eq(bus_await(bus, BUS_RECORD).offset, 1);
     bus_close(bus, 1000);
     broker_stop(&b, SIGTERM);
 }
@@ -169,18 +141,18 @@ START_TEST(test_log_made_anew)
     char address[64];
     memcpy(address, b.address, sizeof(address));
     struct bus *bus = bus_to(address);
-    ck_assert_int_eq(bus_tail_log(bus, 0, now()), OK);
+    ck_assert_int_eq(bus_tail_log(bus, 0, bus_now()), OK);
     ck_assert_int_eq(bus_append(bus, "a", 1), OK);
-    ck_assert_int_eq(await(bus, BUS_RECORD).offset, 0);
+    ck_assert_int_eq(bus_await(bus, BUS_RECORD).offset, 0);
     broker_stop(&b, SIGKILL);
-    ck_assert_int_ne(await(bus, BUS_LOG_LOST).status, OK);
+    ck_assert_int_ne(bus_await(bus, BUS_LOG_LOST).status, OK);
     b = broker_start(address);
-    ck_assert_int_eq(await(bus, BUS_LOG_BROKEN).status, ERR_FOREIGN);
+    ck_assert_int_eq(bus_await(bus, BUS_LOG_BROKEN).status, ERR_FOREIGN);
     /* The producer finds its way to the new broker as well. */
-    ck_assert_int_eq(bus_tail_log(bus, 0, now()), OK);
-    await(bus, BUS_LOG_END);
+    ck_assert_int_eq(bus_tail_log(bus, 0, bus_now()), OK);
+    bus_await(bus, BUS_LOG_END);
     ck_assert_int_eq(bus_append(bus, "b", 1), OK);
-    ck_assert_int_eq(await(bus, BUS_RECORD).offset, 0);
+    ck_assert_int_eq(bus_await(bus, BUS_RECORD).offset, 0);
     bus_close(bus, 1000);
     broker_stop(&b, SIGTERM);
 }
@@ -196,7 +168,7 @@ START_TEST(test_appends_are_bounded)
     ck_assert_uint_eq(bus_stats(bus)->append_refused, 1);
     struct bus_event e;
     while (bus_stats(bus)->append_failed < BUS_MAX_IN_FLIGHT) {
-        bus_pump(bus, now());
+        bus_pump(bus, bus_now());
         ck_assert_int_eq(bus_next(bus, &e), 0);
         poll(NULL, 0, 20);
     }
@@ -220,19 +192,19 @@ START_TEST(test_reports_newest_first)
     /* The one that was handed over first comes back and stands behind newer ones. */
     while (bus_stats(bus)->reports_retried == 0) {
         struct bus_event e;
-        bus_pump(bus, now());
+        bus_pump(bus, bus_now());
         ck_assert_int_eq(bus_next(bus, &e), 0);
         poll(NULL, 0, 20);
     }
     b = broker_start(address);
     while (bus_stats(bus)->reports_sent + bus_stats(bus)->reports_dropped < SENT) {
         struct bus_event e;
-        bus_pump(bus, now());
+        bus_pump(bus, bus_now());
         ck_assert_int_eq(bus_next(bus, &e), 0);
         poll(NULL, 0, 20);
     }
-    ck_assert_int_eq(bus_tail_reports(bus, 3, now()), OK);
-    struct bus_event e = await(bus, BUS_REPORT); /* the last that was sent: the oldest kept */
+    ck_assert_int_eq(bus_tail_reports(bus, 3, bus_now()), OK);
+    struct bus_event e = bus_await(bus, BUS_REPORT); /* the last that was sent: the oldest kept */
     int last;
     memcpy(&last, e.data, sizeof(last));
     ck_assert_int_eq(e.partition, 1);
@@ -252,32 +224,32 @@ START_TEST(test_reports_all_partitions)
     ck_assert_int_eq(bus_report(probe, 2, "old", 3), OK);
     ck_assert_int_eq(bus_report(probe, 2, "new", 3), OK);
     while (bus_stats(probe)->reports_sent < 2) {
-        bus_pump(probe, now());
+        bus_pump(probe, bus_now());
         poll(NULL, 0, 5);
     }
-    ck_assert_int_eq(bus_tail_reports(bus, 3, now()), OK);
-    struct bus_event e = await(bus, BUS_REPORT);
+    ck_assert_int_eq(bus_tail_reports(bus, 3, bus_now()), OK);
+    struct bus_event e = bus_await(bus, BUS_REPORT);
     ck_assert_int_eq(e.partition, 2);
     ck_assert_int_eq(e.offset, 1); /* from the newest, not from the start */
     ck_assert_mem_eq(e.data, "new", 3);
     while (!(ended[0] && ended[1] && ended[2])) {
-        ended[await(bus, BUS_REPORTS_END).partition] = true;
+        ended[bus_await(bus, BUS_REPORTS_END).partition] = true;
     }
     ck_assert_int_eq(bus_report(probe, 0, "zero", 4), OK);
-    e = await(bus, BUS_REPORT);
+    e = bus_await(bus, BUS_REPORT);
     ck_assert_int_eq(e.partition, 0);
     bus_close(probe, 1000);
     /* All of them are lost with the broker, each is told once. */
     kill(b.pid, SIGSTOP);
     bool lost[3] = {false};
     while (!(lost[0] && lost[1] && lost[2])) {
-        uint16_t partition = await(bus, BUS_REPORTS_LOST).partition;
+        uint16_t partition = bus_await(bus, BUS_REPORTS_LOST).partition;
         ck_assert(!lost[partition]);
         lost[partition] = true;
     }
     kill(b.pid, SIGCONT);
-    e = await(bus, BUS_REPORT); /* the newest again, then its end */
-    await(bus, BUS_REPORTS_END);
+    e = bus_await(bus, BUS_REPORT); /* the newest again, then its end */
+    bus_await(bus, BUS_REPORTS_END);
     bus_close(bus, 0);
     broker_stop(&b, SIGTERM);
 }
@@ -288,10 +260,10 @@ START_TEST(test_topics_are_checked)
     struct broker b = broker_start("127.0.0.1:0");
     struct bus *bus = bus_to(b.address);
     ck_assert_int_eq(bus_check_topics(bus, 3, 1 << 20), OK);
-    struct bus_event e = await(bus, BUS_TOPICS);
+    struct bus_event e = bus_await(bus, BUS_TOPICS);
     ck_assert_msg(e.status == OK, "%s", e.why);
     ck_assert_int_eq(bus_check_topics(bus, 4, 1 << 20), OK);
-    e = await(bus, BUS_TOPICS);
+    e = bus_await(bus, BUS_TOPICS);
     ck_assert_int_eq(e.status, ERR_REFUSED);
     ck_assert_msg(strstr(e.why, "found 3, expected at least 4") != NULL, "%s", e.why);
     bus_close(bus, 0);
@@ -299,7 +271,7 @@ START_TEST(test_topics_are_checked)
     struct bus_config config = {.brokers = b.address, .client_id = "test", .development = false};
     ck_assert_int_eq(bus_open(&config, &bus, NULL, 0), OK);
     ck_assert_int_eq(bus_check_topics(bus, 3, 1 << 20), OK);
-    ck_assert_int_eq(await(bus, BUS_TOPICS).status, ERR_REFUSED);
+    ck_assert_int_eq(bus_await(bus, BUS_TOPICS).status, ERR_REFUSED);
     bus_close(bus, 0);
     broker_stop(&b, SIGTERM);
 }
@@ -309,8 +281,8 @@ START_TEST(test_fd_stays_readable)
 {
     struct broker b = broker_start("127.0.0.1:0");
     struct bus *bus = bus_to(b.address);
-    ck_assert_int_eq(bus_tail_log(bus, 0, now()), OK);
-    await(bus, BUS_LOG_END);
+    ck_assert_int_eq(bus_tail_log(bus, 0, bus_now()), OK);
+    bus_await(bus, BUS_LOG_END);
     for (int i = 0; i < 10; i++) {
         ck_assert_int_eq(bus_append(bus, "x", 1), OK);
     }
@@ -318,9 +290,9 @@ START_TEST(test_fd_stays_readable)
     int records = 0;
     while (records < 10) {
         struct pollfd p = {.fd = bus_fd(bus), .events = POLLIN};
-        ck_assert_int_eq(poll(&p, 1, PATIENCE_MS), 1);
+        ck_assert_int_eq(poll(&p, 1, BUS_PATIENCE_MS), 1);
         struct bus_event e;
-        bus_pump(bus, now());
+        bus_pump(bus, bus_now());
         records += bus_next(bus, &e) == 1 && e.kind == BUS_RECORD;
     }
     bus_close(bus, 0);
@@ -345,14 +317,14 @@ START_TEST(test_latency_is_printed)
     int64_t taken[ROUNDS];
     struct broker b = broker_start("127.0.0.1:0");
     struct bus *bus = bus_to(b.address);
-    ck_assert_int_eq(bus_tail_log(bus, 0, now()), OK);
+    ck_assert_int_eq(bus_tail_log(bus, 0, bus_now()), OK);
     ck_assert_int_eq(bus_append(bus, "x", 1), OK);
-    await(bus, BUS_RECORD);
+    bus_await(bus, BUS_RECORD);
     for (int i = 0; i < ROUNDS; i++) {
-        struct mono start = now();
+        struct mono start = bus_now();
         ck_assert_int_eq(bus_append(bus, "x", 1), OK);
-        await(bus, BUS_RECORD);
-        taken[i] = mono_diff_us(now(), start);
+        bus_await(bus, BUS_RECORD);
+        taken[i] = mono_diff_us(bus_now(), start);
     }
     qsort(taken, ROUNDS, sizeof(taken[0]), by_value);
     printf("bus: append to read back over %d rounds: median %lld us, p95 %lld us, max %lld us\n",
