@@ -222,23 +222,12 @@ def main():
             raise LabError("with: which command?")
         kafka_jars.jars()
         return beside(args)
-    except kafka_jars.Absent as reason:
-        return absent(reason) if args.test else fail(reason)
     except LabError as error:
-        return fail(error)
-
-
-def fail(error):
-    print(f"kafka.py: {error}", file=sys.stderr)
-    return 1
-
-
-def absent(reason):
-    """Skipped with the reason, but where it must not be skipped."""
-    if os.environ.get("SPILLWAY_KAFKA") == "required":
-        return fail(reason)
-    print(f"skipped: {reason}")
-    return SKIPPED
+        if args.test and isinstance(error, kafka_jars.Absent) and not kafka_jars.required():
+            print(f"skipped: {error}")
+            return SKIPPED
+        print(f"kafka.py: {error}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -24,6 +24,11 @@ class Absent(LabError):
     """Kafka cannot be had on this machine: the reason."""
 
 
+def required():
+    """A run in which tests on Kafka must not be skipped (.ci/run)."""
+    return os.environ.get("SPILLWAY_KAFKA") == "required"
+
+
 def pinned():
     """File name -> SHA-256."""
     with open(DIGESTS, encoding="ascii") as file:

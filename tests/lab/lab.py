@@ -32,6 +32,8 @@ def parser():
     up.add_argument("--bus-at", metavar="IDC",
                     help="the bus stands in this IDC, and the others reach it over the links and lose it with them; "
                          "without it there is a management network that no fault of a link touches")
+    up.add_argument("--kafka", action="store_true",
+                    help="the bus is Apache Kafka, a broker in each of three IDCs, instead of spillway-broker")
     up.add_argument("--without-spillway", action="store_true", help="only the world around it")
     verbs.add_parser("users", help="start the users (up does not)")
     verbs.add_parser("down", help="take down whatever a lab left, also after a crash")
@@ -59,7 +61,7 @@ def software(options):
 def act(args):
     if args.verb == "up":
         Lab.up(args.run, args.fleet, args.build, args.scale, software(args.dns), not args.without_spillway,
-               args.bus_at)
+               args.bus_at, args.kafka)
     elif args.verb == "users":
         Lab.load(args.run).world.start_clients()
     elif args.verb == "down":

@@ -4,6 +4,7 @@ import base64
 import os
 import shutil
 
+from bus import DevelopmentBus, kafka_bus
 from dnsconf import Dns
 from faults import Faults
 from fleet import BUS_NETNS, GEO_NETNS, TREE, Fleet, LabError
@@ -25,24 +26,27 @@ class Lab:
         self.processes = Processes(run_dir)
         self.fleet = self.programs = self.faults = self.world = self.spillway = None
 
-    def _assemble(self, fleet_path, build, scale):
+    def _assemble(self, fleet_path, build, scale, kafka):
         self.programs = Programs(build)
         self.fleet = Fleet.load(self.programs["spillway"], fleet_path)
         self.faults = Faults(self.fleet, self.processes)
         self.world = World(self.fleet, self.processes, self.programs, scale)
-        self.spillway = Spillway(self.fleet, self.processes, self.programs, fleet_path)
+        bus = kafka_bus(self.fleet, self.processes) if kafka else DevelopmentBus(self.fleet, self.processes, self.programs)
+        self.spillway = Spillway(self.fleet, self.processes, self.programs, fleet_path, bus)
 
     @classmethod
-    def up(cls, run_dir, fleet_path, build, scale, software, with_spillway, bus_at=None):
+    def up(cls, run_dir, fleet_path, build, scale, software, with_spillway, bus_at=None, kafka=False):
         """Brings a lab up; takes down what it brought up when that fails."""
         if existing() or os.path.exists(os.path.join(run_dir, MARK)):
             raise LabError(f"there is a lab already ({', '.join(existing()) or run_dir});\n"
                            "`sh runbooks/quickstart --down` removes it")
+        if kafka and bus_at:
+            raise LabError("Kafka stands in three IDCs, not in one: --kafka or --bus-at")
         lab = cls(run_dir)
-        lab._assemble(os.path.abspath(fleet_path), build, scale)
+        lab._assemble(os.path.abspath(fleet_path), build, scale, kafka)
         lab._make_run_dir()
         lab.processes.state["lab"] = {"fleet": lab.spillway.own_fleet(), "build": lab.programs.build_dir,
-                                      "scale": scale, "bus_at": bus_at}
+                                      "scale": scale, "bus_at": bus_at, "kafka": kafka}
         lab.processes.save()
         try:
             Network(lab.fleet, bus_at).up()
@@ -63,7 +67,7 @@ class Lab:
     def load(cls, run_dir):
         lab = cls(run_dir)
         made = lab.processes.load().state["lab"]
-        lab._assemble(made["fleet"], made["build"], made["scale"])
+        lab._assemble(made["fleet"], made["build"], made["scale"], made["kafka"])
         return lab
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""spill.py: Spillway's own processes in the lab: broker, and in every IDC route helper, daemon and probe."""
+"""spill.py: Spillway's own processes in the lab: in every IDC route helper, daemon and probe; and its bus."""
 
 import json
 import os
@@ -6,26 +6,25 @@ import shutil
 import subprocess
 import time
 
-from fleet import BUS_NETNS, BUS_NETWORK, TREE, LabError
+from fleet import TREE, LabError
 from net import enter
 from procs import UNPRIVILEGED
 from world import features_file, idc_dir
 
-BROKER = f"{BUS_NETWORK}.0.1:9092"
 SPILLWAYD = """\
 idc: {idc}
-brokers: ["{broker}"]
+brokers: [{brokers}]
 journal: {dir}/journal/journal
 keys_dir: {dir}/keys
 control_socket: {dir}/run/control.sock
 probe_socket: {dir}/run/probe.sock
 route_helper_socket: {dir}/helper/routed.sock
 feature_file: {features}
-development_broker: true
+development_broker: {development}
 """
 PROBE = """\
 idc: {idc}
-brokers: ["{broker}"]
+brokers: [{brokers}]
 keys_dir: {dir}/keys
 probe_socket: {dir}/run/probe.sock
 state_dir: {dir}/probe
@@ -33,22 +32,22 @@ state_dir: {dir}/probe
 
 
 class Spillway:
-    def __init__(self, fleet, processes, programs, fleet_path):
+    def __init__(self, fleet, processes, programs, fleet_path, bus):
         self.fleet, self.processes, self.programs, self.fleet_path = fleet, processes, programs, fleet_path
+        self.bus = bus
 
     def _settings(self, idc, name, text):
         where = idc_dir(self.processes, idc)
         path = os.path.join(where, name)
         with open(path, "w", encoding="utf-8") as file:
-            file.write(text.format(idc=idc, broker=BROKER, dir=where, features=features_file(self.processes, idc)))
+            file.write(text.format(idc=idc, dir=where, features=features_file(self.processes, idc),
+                                   brokers=", ".join(f'"{b}"' for b in self.bus.brokers),
+                                   development=str(self.bus.development).lower()))
         return path
 
     def start(self):
-        """Broker, helpers, daemons, probes; then the log, as a person would create it."""
-        partitions = max(i["partition"] for i in self.fleet.idcs) + 1
-        self.processes.start("broker", BUS_NETNS, [self.programs["spillway-broker"], "--listen", BROKER,
-                                                   "--partitions", str(partitions)], unprivileged=True)
-        self.processes.wait_log("broker", "ready")
+        """The bus, helpers, daemons, probes; then the log, as a person would create it."""
+        self.bus.start()
         for idc in self.fleet.idcs:
             self._start_idc(idc["name"])
         self.init()
@@ -80,8 +79,8 @@ class Spillway:
 
     def init(self):
         idc = next(i["name"] for i in self.fleet.idcs if i.get("candidate"))
-        done = self.cli(idc, "init", self.own_fleet(), "--yes", "--development", "--brokers", BROKER,
-                        "--reason", "the lab begins")
+        done = self.cli(idc, "init", self.own_fleet(), "--yes", *(["--development"] if self.bus.development else []),
+                        "--brokers", ",".join(self.bus.brokers), "--reason", "the lab begins")
         if done.returncode != 0:
             raise LabError(f"spillway init: {done.stderr.strip()}")
 

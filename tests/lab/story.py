@@ -13,6 +13,7 @@ import time
 
 sys.dont_write_bytecode = True
 
+import kafka_jars
 from fleet import LabError, number
 from hands import ByDrill, ByHand, StepFailed
 from judging import rates
@@ -362,16 +363,25 @@ def main():
     p.add_argument("--victim", metavar="IDC",
                    help="which IDC dies: a name, or `leader` (default: one that does not lead)")
     p.add_argument("--by-hand", action="store_true", help="the lab cuts the fibre and takes the power of the IDC, and a person approves; else live drills do")
+    p.add_argument("--kafka", action="store_true", help="on Apache Kafka, a broker in each IDC, instead of spillway-broker")
     args = p.parse_args()
     if os.geteuid() != 0 and args.test:
         print("skipped: network namespaces need root")
         return SKIPPED
     if os.geteuid() != 0:
         raise LabError("network namespaces need root")
+    if args.kafka:
+        try:
+            kafka_jars.jars()
+        except kafka_jars.Absent as reason:
+            if not args.test or kafka_jars.required():
+                raise
+            print(f"skipped: {reason}")
+            return SKIPPED
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the lab is taken down
     telling = Telling(args.json)
     good = False
-    lab = Lab.up(args.run, args.fleet, args.build, args.scale, {}, True)
+    lab = Lab.up(args.run, args.fleet, args.build, args.scale, {}, True, kafka=args.kafka)
     try:
         good = play(lab, telling, args.victim, args.by_hand)
         if not good:

@@ -98,7 +98,7 @@ class Telling:
     def logs(self, lab):
         """After a failure: the end of each of Spillway's logs."""
         for name in sorted(lab.processes.state["processes"]):
-            if name.startswith(("spillway", "probe", "routed", "broker")):
+            if name.startswith(("spillway", "probe", "routed", "broker", "kafka")):
                 print(f"\n--- {lab.processes.log_path(name)}\n{lab.processes.log_tail(name, 6)}", file=self.out)
 
     def end(self, good, text):
