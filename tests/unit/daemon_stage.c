@@ -4,6 +4,7 @@
 #include "config/fleet_config.h"
 #include "config/settings.h"
 #include "core/decide.h"
+#include "kafka_stage.h"
 #include "log/bus.h"
 #include "model/record.h"
 #include "wire/record.h"
@@ -88,8 +89,22 @@ void stage_close(struct stage *s)
     free(s->memory);
 }
 
+void stage_lose_broker(struct stage *s)
+{
+    if (kafka_brokers() != NULL) {
+        kafka_remove_topics();
+    } else {
+        kill_and_wait(&s->broker);
+    }
+}
+
 void stage_broker(struct stage *s)
 {
+    if (kafka_brokers() != NULL) {
+        kafka_fresh_topics();
+        snprintf(s->brokers, sizeof s->brokers, "%s", kafka_brokers());
+        return;
+    }
     kill_and_wait(&s->broker);
     int out[2];
     ck_assert_int_eq(pipe(out), 0);
@@ -121,7 +136,8 @@ static struct bus *open_bus(struct stage *s)
 {
     char why[BUS_TEXT_SIZE];
     struct bus *bus = NULL;
-    struct bus_config config = {.brokers = s->brokers, .client_id = "stage", .development = true};
+    struct bus_config config = {
+        .brokers = s->brokers, .client_id = "stage", .development = kafka_brokers() == NULL};
     ck_assert_int_eq(bus_open(&config, &bus, why, sizeof why), OK);
     return bus;
 }
@@ -196,11 +212,12 @@ static void write_settings(const struct stage *s, int daemon)
     FILE *f = fopen(path, "w");
     ck_assert_ptr_nonnull(f);
     fprintf(f,
-            "idc: %s\nbrokers: [\"%s\"]\ndevelopment_broker: true\nkeys_dir: %s\n"
+            "idc: %s\nbrokers: [%s]\ndevelopment_broker: %s\nkeys_dir: %s\n"
             "journal: %s/%s-journal\ncontrol_socket: %s/%s-control\nprobe_socket: %s/%s-probe\n"
             "feature_file: %s/%s-features.json\n%s",
-            idcs[daemon], s->brokers, s->dir, s->dir, idcs[daemon], s->dir, idcs[daemon], s->dir,
-            idcs[daemon], s->dir, idcs[daemon], s->settings);
+            idcs[daemon], s->brokers, kafka_brokers() == NULL ? "true" : "false", s->dir, s->dir,
+            idcs[daemon], s->dir, idcs[daemon], s->dir, idcs[daemon], s->dir, idcs[daemon],
+            s->settings);
     ck_assert_int_eq(fclose(f), 0);
 }
 

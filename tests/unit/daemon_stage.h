@@ -1,4 +1,7 @@
-/* daemon_stage.h: a broker and spillwayds on loopback in a directory of their own, for tests. */
+/* daemon_stage.h: a broker and spillwayds on loopback in a directory of their own, for tests.
+ *
+ * The broker is a spillway-broker, or the Apache Kafka beside which tests/lab/kafka.py runs the
+ * test. */
 #ifndef SPILLWAY_TEST_DAEMON_STAGE_H
 #define SPILLWAY_TEST_DAEMON_STAGE_H
 
@@ -21,7 +24,10 @@ struct stage {
 
 void stage_open(struct stage *s);
 void stage_close(struct stage *s);
-void stage_broker(struct stage *s); /* starts one with an empty log; any before is killed */
+/* An empty log, in place of any before: another spillway-broker, or the topics made anew. */
+void stage_broker(struct stage *s);
+/* The log is lost: its broker is killed, or its topics are removed. */
+void stage_lose_broker(struct stage *s);
 /* Appends a GENESIS, as `spillway init` and `reseed` do. The id of the log is this byte repeated.
  */
 void stage_genesis(struct stage *s, uint8_t id, uint8_t predecessor, uint64_t era);

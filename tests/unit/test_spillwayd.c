@@ -1,5 +1,5 @@
-/* test_spillwayd.c: real spillwayds on a development broker: elections, crashes, restarts, bad
- * input, full disks. */
+/* test_spillwayd.c: real spillwayds on a development broker or on Apache Kafka: elections, crashes,
+ * restarts, bad input, full disks. */
 #include "daemon_stage.h"
 #include "journal/journal.h"
 #include "wire/local.h"
@@ -391,9 +391,7 @@ static json_int_t number_of(int daemon, const char *key)
  */
 static void lose_broker(void)
 {
-    ck_assert_int_eq(kill(stage.broker, SIGKILL), 0);
-    ck_assert_int_eq(waitpid(stage.broker, NULL, 0), stage.broker);
-    stage.broker = 0;
+    stage_lose_broker(&stage);
     for (int i = 0; i < 2; i++) {
         stage_await_number(&stage, i, "uptime_us", number_of(i, "uptime_us") + 6 * US_PER_SEC);
     }
