@@ -4,7 +4,7 @@
 Each broker is a controller too. The settings are those that we ship, runbooks/kafka/server.properties, but for the keys
 of the host. By itself it runs a command beside a cluster on loopback addresses of its own:
 
-    python3 tests/lab/kafka.py with COMMAND ...
+    python3 tests/lab/kafka.py with COMMAND ... [';' COMMAND ...]
 
 COMMAND finds the brokers in KAFKA_BROKERS, and strikes them by number:
 `python3 "$KAFKA_LAB" --run "$KAFKA_RUN" kill 2`, then `start 2`, or `pause 2` and `resume 2`.
@@ -165,8 +165,19 @@ def strike(args):
         time.sleep(0.01)
 
 
+def commands(words):
+    """The commands that stand there, separated by words of one semicolon."""
+    found = [[]]
+    for word in words:
+        if word == ";":
+            found.append([])
+        else:
+            found[-1].append(word)
+    return [command for command in found if command]
+
+
 def beside(args):
-    """Runs the command beside a fresh cluster; its exit status."""
+    """Runs the commands beside a fresh cluster, one after the other; the first exit status that is not 0."""
     run_dir = tempfile.mkdtemp(prefix="spillway-kafka-")
     processes = Processes(run_dir)
     os.makedirs(os.path.join(run_dir, "log"))
@@ -176,9 +187,10 @@ def beside(args):
         began = time.monotonic()
         kafka.start()
         print(f"kafka: {args.brokers} brokers, ready after {time.monotonic() - began:.1f} s", flush=True)
-        code = subprocess.call(args.command, env={
-            **os.environ, "KAFKA_BROKERS": ",".join(kafka.brokers), "KAFKA_RUN": run_dir,
-            "KAFKA_LAB": os.path.abspath(__file__)})
+        environ = {**os.environ, "KAFKA_BROKERS": ",".join(kafka.brokers), "KAFKA_RUN": run_dir,
+                   "KAFKA_LAB": os.path.abspath(__file__)}
+        codes = [subprocess.call(command, env=environ) for command in commands(args.command)]
+        code = next((code for code in codes if code != 0), 0)
         if code != 0:
             processes.load()
             for place in kafka.places:

@@ -388,3 +388,39 @@ int stage_await_leader(const struct stage *s)
     }
     ck_abort_msg("nobody leads");
 }
+
+struct journal *stage_journal(const struct stage *s, int daemon, struct journal_view **ret_v)
+{
+    char path[108];
+    struct journal *j = NULL;
+    struct journal_check check;
+    stage_path(s, daemon, "journal", path);
+    ck_assert_int_eq(journal_open(path, JOURNAL_READ, 0, NULL, &j), OK);
+    ck_assert_int_eq(journal_view_open(j, ret_v), OK);
+    int status = journal_verify(*ret_v, &check);
+    ck_assert_msg(status == OK, "%s", check.fault);
+    return j;
+}
+
+int stage_compare_journals(const struct stage *s, int a, int b)
+{
+    struct journal_view *va, *vb;
+    struct journal *ja = stage_journal(s, a, &va), *jb = stage_journal(s, b, &vb);
+    struct journal_entry ea = {.offset = -1};
+    int common = 0;
+    for (int status = journal_seek(va, JOURNAL_FIRST, &ea); status == OK;
+         status = journal_seek(va, JOURNAL_NEXT, &ea)) {
+        struct journal_entry eb = {.offset = ea.offset};
+        if (ea.leaf || journal_seek(vb, JOURNAL_AT, &eb) != OK) {
+            continue;
+        }
+        ck_assert_int_eq(digest_compare(&ea.chain, &eb.chain), 0);
+        ck_assert_uint_eq(ea.outcome, eb.outcome);
+        common++;
+    }
+    journal_view_close(va);
+    journal_view_close(vb);
+    journal_close(ja);
+    journal_close(jb);
+    return common;
+}

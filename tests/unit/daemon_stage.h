@@ -5,6 +5,7 @@
 #ifndef SPILLWAY_TEST_DAEMON_STAGE_H
 #define SPILLWAY_TEST_DAEMON_STAGE_H
 
+#include "journal/journal.h"
 #include "model/plan.h"
 
 #include <jansson.h>
@@ -55,5 +56,10 @@ void stage_await_text(const struct stage *s, int daemon, const char *key, const 
 void stage_await_number(const struct stage *s, int daemon, const char *key, json_int_t at_least);
 /* Waits until one of the running daemons leads and the others say so; gives it. */
 int stage_await_leader(const struct stage *s);
+
+/* Opens a stopped daemon's journal and verifies all of it. */
+struct journal *stage_journal(const struct stage *s, int daemon, struct journal_view **ret_v);
+/* Every record that both keep has the same bytes, outcome and chain hash; gives how many. */
+int stage_compare_journals(const struct stage *s, int a, int b);
 
 #endif

@@ -30,44 +30,6 @@ static void teardown(void)
     stage_close(&stage);
 }
 
-/* Opens a stopped daemon's journal and verifies all of it. */
-static struct journal *journal_of(int daemon, struct journal_view **ret_v)
-{
-    char path[108];
-    struct journal *j = NULL;
-    struct journal_check check;
-    stage_path(&stage, daemon, "journal", path);
-    ck_assert_int_eq(journal_open(path, JOURNAL_READ, 0, NULL, &j), OK);
-    ck_assert_int_eq(journal_view_open(j, ret_v), OK);
-    int status = journal_verify(*ret_v, &check);
-    ck_assert_msg(status == OK, "%s", check.fault);
-    return j;
-}
-
-/* Every record that both keep has the same bytes, outcome and chain hash; gives how many. */
-static int compare_journals(int a, int b)
-{
-    struct journal_view *va, *vb;
-    struct journal *ja = journal_of(a, &va), *jb = journal_of(b, &vb);
-    struct journal_entry ea = {.offset = -1};
-    int common = 0;
-    for (int status = journal_seek(va, JOURNAL_FIRST, &ea); status == OK;
-         status = journal_seek(va, JOURNAL_NEXT, &ea)) {
-        struct journal_entry eb = {.offset = ea.offset};
-        if (ea.leaf || journal_seek(vb, JOURNAL_AT, &eb) != OK) {
-            continue;
-        }
-        ck_assert_int_eq(digest_compare(&ea.chain, &eb.chain), 0);
-        ck_assert_uint_eq(ea.outcome, eb.outcome);
-        common++;
-    }
-    journal_view_close(va);
-    journal_view_close(vb);
-    journal_close(ja);
-    journal_close(jb);
-    return common;
-}
-
 static int64_t applied_of(int daemon)
 {
     json_t *status = stage_status(&stage, daemon);
@@ -106,8 +68,8 @@ START_TEST(waits_for_genesis_and_elects)
             ck_assert_int_eq(stage_stop(&stage, i, SIGTERM), 0);
         }
     }
-    ck_assert_int_gt(compare_journals(0, 1), 3);
-    ck_assert_int_gt(compare_journals(1, 2), 3);
+    ck_assert_int_gt(stage_compare_journals(&stage, 0, 1), 3);
+    ck_assert_int_gt(stage_compare_journals(&stage, 1, 2), 3);
 }
 END_TEST
 
@@ -121,12 +83,12 @@ START_TEST(kill_9_at_any_instant_resumes)
         stage_await_number(&stage, 0, "applied", round);
         ck_assert_int_eq(stage_stop(&stage, 0, SIGKILL), -SIGKILL);
         struct journal_view *v;
-        struct journal *j = journal_of(0, &v);
+        struct journal *j = stage_journal(&stage, 0, &v);
         journal_view_close(v);
         journal_close(j);
     }
     ck_assert_int_eq(stage_stop(&stage, 1, SIGTERM), 0);
-    ck_assert_int_gt(compare_journals(0, 1), 1);
+    ck_assert_int_gt(stage_compare_journals(&stage, 0, 1), 1);
 }
 END_TEST
 
@@ -332,7 +294,7 @@ START_TEST(another_log_is_refused_and_a_successor_is_followed)
     int64_t applied;
     size_t size;
     struct journal_view *v;
-    struct journal *j = journal_of(0, &v);
+    struct journal *j = stage_journal(&stage, 0, &v);
     ck_assert_int_eq(journal_control_size(v, &size, &applied), OK);
     journal_view_close(v);
     journal_close(j);
@@ -430,7 +392,7 @@ START_TEST(a_successor_is_adopted_while_running)
     stage_await_number(&stage, leader, "applied", 4);
     ck_assert_int_eq(stage_stop(&stage, 0, SIGTERM), 0);
     ck_assert_int_eq(stage_stop(&stage, 1, SIGTERM), 0);
-    ck_assert_int_gt(compare_journals(0, 1), 1);
+    ck_assert_int_gt(stage_compare_journals(&stage, 0, 1), 1);
     stage_start(&stage, 0);
     stage_await_text(&stage, 0, "phase", "following");
     stage_await_number(&stage, 0, "era", 2);
