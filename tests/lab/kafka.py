@@ -194,7 +194,7 @@ def beside(args):
         if code != 0:
             processes.load()
             for place in kafka.places:
-                print(f"the end of the log of broker {place.name}:\n{processes.log_tail(kafka.process(place), 25)}")
+                print(f"the end of the log of broker {place.name}:\n{processes.log_tail(kafka.process(place))}")
         return code
     finally:
         if os.path.exists(processes.path):
