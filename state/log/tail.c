@@ -192,6 +192,7 @@ static int take_message(struct tail *t, const rd_kafka_message_t *m, struct bus_
     }
     p->next = m->offset + 1;
     heard(t, p);
+    p->fresh = t->any_fresh = true;
     *ret_event = (struct bus_event){.kind = t->kind == TAIL_LOG ? BUS_RECORD : BUS_REPORT,
                                     .partition = (uint16_t)m->partition,
                                     .offset = m->offset,
@@ -199,6 +200,14 @@ static int take_message(struct tail *t, const rd_kafka_message_t *m, struct bus_
                                     .size = m->len,
                                     .why = ""};
     return 1;
+}
+
+static struct bus_event end_of(const struct tail *t, uint16_t index)
+{
+    return (struct bus_event){.kind = t->kind == TAIL_LOG ? BUS_LOG_END : BUS_REPORTS_END,
+                              .partition = index,
+                              .offset = t->partitions[index].next,
+                              .why = ""};
 }
 
 static int take_end(struct tail *t, const rd_kafka_topic_partition_t *at,
@@ -210,11 +219,32 @@ static int take_end(struct tail *t, const rd_kafka_topic_partition_t *at,
     }
     p->next = at->offset;
     heard(t, p);
-    *ret_event = (struct bus_event){.kind = t->kind == TAIL_LOG ? BUS_LOG_END : BUS_REPORTS_END,
-                                    .partition = (uint16_t)at->partition,
-                                    .offset = at->offset,
-                                    .why = ""};
+    *ret_event = end_of(t, (uint16_t)at->partition);
     return 1;
+}
+
+/* What we were given was the last there was, by the answer that brought it or a later one. The
+ * library tells an end only after an answer without a message: on Kafka after fetch.wait.max.ms of
+ * silence, so never on a log that is written to more often. */
+static int take_reached_end(struct tail *t, struct bus_event *ret_event)
+{
+    for (uint16_t i = 0; t->any_fresh && i < t->count; i++) {
+        struct tail_partition *p = &t->partitions[i];
+        int64_t low = 0;
+        int64_t high = -1;
+        if (!p->fresh) {
+            continue;
+        }
+        p->fresh = false;
+        if (rd_kafka_get_watermark_offsets(t->rk, topic_of(t->kind), i, &low, &high) ==
+                RD_KAFKA_RESP_ERR_NO_ERROR &&
+            high == p->next) {
+            *ret_event = end_of(t, i);
+            return 1;
+        }
+    }
+    t->any_fresh = false;
+    return 0;
 }
 
 /* An error that names a partition. */
@@ -296,5 +326,5 @@ int tail_next(struct tail *t, struct bus_event *ret_event)
             drop_current(t);
         }
     }
-    return got;
+    return got == 0 && !t->broken ? take_reached_end(t, ret_event) : got;
 }

@@ -15,6 +15,7 @@ struct tail_partition {
     struct mono heard;    /* newest message or end, or when we began */
     struct mono asked_at; /* when the end was asked for again */
     bool asked;           /* ... since heard */
+    bool fresh;           /* a message was given, and whether it was the last is to be looked up */
     bool lost, lost_told; /* cannot be read now; and the caller knows */
     int status;           /* why it is lost */
 };
@@ -28,6 +29,7 @@ struct tail {
     struct mono now;           /* of the newest pump */
     rd_kafka_event_t *current; /* holds the message that the caller borrows */
     bool any_lost;             /* some partition has a loss to tell */
+    bool any_fresh;            /* some partition is fresh */
     bool broken;
     char why[BUS_TEXT_SIZE];
     uint16_t count;

@@ -7,7 +7,7 @@ of the host. By itself it runs a command beside a cluster on loopback addresses 
     python3 tests/lab/kafka.py with COMMAND ... [';' COMMAND ...]
 
 COMMAND finds the brokers in KAFKA_BROKERS, and strikes them by number:
-`python3 "$KAFKA_LAB" --run "$KAFKA_RUN" kill 2`, then `start 2`, or `pause 2` and `resume 2`.
+`python3 "$KAFKA_LAB" --run "$KAFKA_RUN" kill 2`, then `start 2`, or `pause 2` and `resume 2`, or `mend`.
 """
 
 import argparse
@@ -151,6 +151,16 @@ def stands_in(run_dir):
     return Kafka(processes, [Place(*p) for p in processes.state["places"]])
 
 
+def mend(run_dir):
+    """Every broker serves again, whatever was done to it."""
+    kafka = stands_in(run_dir)
+    for place in kafka.places:
+        if kafka.processes.alive(kafka.process(place)):
+            kafka.processes.signal(kafka.process(place), signal.SIGCONT)
+        else:
+            kafka.again(place)
+
+
 def strike(args):
     kafka = stands_in(args.run)
     place = next((p for p in kafka.places if p.name == args.broker), None)
@@ -217,6 +227,7 @@ def parser():
     for verb, text in (("kill", "end a broker, as a power loss would"), ("start", "start it again, and wait for it"),
                        ("pause", "stop it for a while"), ("resume", "let it go on")):
         verbs.add_parser(verb, help=text).add_argument("broker")
+    verbs.add_parser("mend", help="start or resume every broker that does not run")
     return p
 
 
@@ -226,6 +237,9 @@ def main():
     try:
         if args.verb == "fetch":
             print(kafka_jars.jars())
+            return 0
+        if args.verb == "mend":
+            mend(args.run)
             return 0
         if args.verb != "with":
             strike(args)

@@ -19,11 +19,9 @@ const char *kafka_brokers(void)
     return getenv("KAFKA_BROKERS");
 }
 
-void kafka_strike(const char *verb, int broker)
+static void ask_lab(const char *verb, const char *number)
 {
-    char number[12];
     int status = 0;
-    snprintf(number, sizeof(number), "%d", broker);
     pid_t pid = fork();
     ck_assert_int_ge(pid, 0);
     if (pid == 0) {
@@ -32,8 +30,19 @@ void kafka_strike(const char *verb, int broker)
         _exit(127);
     }
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s %d: status %d", verb, broker,
-                  status);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s: status %d", verb, status);
+}
+
+void kafka_strike(const char *verb, int broker)
+{
+    char number[12];
+    snprintf(number, sizeof(number), "%d", broker);
+    ask_lab(verb, number);
+}
+
+void kafka_mend(void)
+{
+    ask_lab("mend", NULL);
 }
 
 static rd_kafka_t *admin(void)

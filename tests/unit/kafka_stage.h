@@ -18,6 +18,8 @@ const char *kafka_brokers(void);
 
 /* kill, start (and wait until it serves), pause or resume, by process id. */
 void kafka_strike(const char *verb, int broker);
+/* Every broker serves again, whatever an earlier test left behind. */
+void kafka_mend(void);
 /* Which broker leads the log's only partition. */
 int kafka_log_leader(void);
 

@@ -213,6 +213,33 @@ START_TEST(test_log_survives_its_leaders)
 }
 END_TEST
 
+/* A log that never rests has an end all the same: its leader decides there. */
+START_TEST(test_a_busy_log_has_an_end)
+{
+    enum { WRITES = 100, PAUSE_MS = 50 };
+    static struct reader r;
+    struct bus *writer = bus_to_kafka();
+    struct bus_event e;
+    int ends = 0;
+    kafka_fresh_topics();
+    reader_open(&r);
+    append_all(&r, 0, 1);
+    for (uint32_t i = 0; i < WRITES; i++) {
+        struct mark mark = {2, i};
+        ck_assert_int_eq(bus_append(writer, &mark, sizeof(mark)), OK);
+        poll(NULL, 0, PAUSE_MS);
+        bus_pump(writer, bus_now());
+        bus_pump(r.bus, bus_now());
+        while (bus_next(r.bus, &e) == 1) {
+            ends += e.kind == BUS_LOG_END;
+        }
+    }
+    ck_assert_int_gt(ends, WRITES / 4);
+    bus_close(writer, 0);
+    bus_close(r.bus, 0);
+}
+END_TEST
+
 /* Without a second replica nothing is acknowledged and nothing is read; what was, is there after.
  */
 START_TEST(test_one_replica_is_not_enough)
@@ -381,9 +408,11 @@ int main(void)
     Suite *s = suite_create("kafka");
     TCase *c = tcase_create("kafka");
     tcase_set_timeout(c, 240);
+    tcase_add_checked_fixture(c, kafka_mend, NULL);
     tcase_add_test(c, test_topics_are_made_and_checked);
     tcase_add_test(c, test_weak_topics_are_refused);
     tcase_add_test(c, test_latency_is_printed);
+    tcase_add_test(c, test_a_busy_log_has_an_end);
     tcase_add_test(c, test_log_survives_its_leaders);
     tcase_add_test(c, test_one_replica_is_not_enough);
     tcase_add_test(c, test_races_have_one_winner);

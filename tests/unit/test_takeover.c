@@ -13,6 +13,7 @@ static struct stage stage;
 
 static void setup(void)
 {
+    kafka_mend();
     stage_open(&stage);
     stage_broker(&stage);
     stage_genesis(&stage, 1, 0, 1);
