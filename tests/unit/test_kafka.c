@@ -202,6 +202,10 @@ START_TEST(test_log_survives_its_leaders)
         struct mark next = {1, 20 * death};
         ck_assert_int_eq(bus_append(r.bus, &next, sizeof(next)), OK);
         kafka_strike("kill", leader);
+        struct mono killed = bus_now();
+        append_surely(&r, (struct mark){1, 20 * death + 1});
+        printf("kafka: leader of the log killed -> next append read back: %lld ms\n",
+               (long long)(mono_diff_us(bus_now(), killed) / US_PER_MS));
         append_all(&r, 20 * death, 20 * death + 20);
         ck_assert_int_ne(kafka_log_leader(), leader);
         kafka_strike("start", leader);
