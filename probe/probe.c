@@ -256,8 +256,8 @@ static int start_parts(struct probe *p)
         return status;
     }
     char why[256] = "";
-    status = reporter_new(p->settings->brokers, p->settings->keys_dir, incarnation, p->log,
-                          &p->reporter, why, sizeof(why));
+    status = reporter_new(p->settings->brokers, p->settings->kafka_security, p->settings->keys_dir,
+                          incarnation, p->log, &p->reporter, why, sizeof(why));
     if (status != OK) {
         log_event(p->log, LOG_ERROR, LOG_CODE("bus-failed"), LOG_STR("why", why));
         return status;

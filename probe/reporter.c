@@ -23,8 +23,9 @@ struct reporter {
     struct log_limit key_missing, failed;
 };
 
-int reporter_new(const char *brokers, const char *keys_dir, uint64_t incarnation,
-                 const struct logger *log, struct reporter **ret, char *why, size_t why_size)
+int reporter_new(const char *brokers, const char *security, const char *keys_dir,
+                 uint64_t incarnation, const struct logger *log, struct reporter **ret, char *why,
+                 size_t why_size)
 {
     struct reporter *r = calloc(1, sizeof(*r));
     if (r == NULL)
@@ -32,7 +33,8 @@ int reporter_new(const char *brokers, const char *keys_dir, uint64_t incarnation
     r->log = log;
     r->incarnation = incarnation;
     strncpy(r->keys_dir, keys_dir, sizeof(r->keys_dir) - 1);
-    const struct bus_config config = {.brokers = brokers, .client_id = "spillway-probe"};
+    const struct bus_config config = {
+        .brokers = brokers, .client_id = "spillway-probe", .security = security};
     int status = bus_open(&config, &r->bus, why, why_size);
     if (status != OK) {
         free(r);

@@ -9,8 +9,8 @@
 
 struct reporter;
 
-int reporter_new(const char *brokers, const char *keys_dir, uint64_t incarnation,
-                 const struct logger *log, struct reporter **ret, char *why,
+int reporter_new(const char *brokers, const char *security, const char *keys_dir,
+                 uint64_t incarnation, const struct logger *log, struct reporter **ret, char *why,
                  size_t why_size) MUST_CHECK;
 /* Waits at most flush_ms for what is under way. */
 void reporter_free(struct reporter *r, int flush_ms);

@@ -201,8 +201,10 @@ static int begin_log(const struct cli *c, const struct fleet *f, const struct ge
 {
     char why[CLI_WHY_SIZE] = "";
     struct bus *bus = NULL;
-    const struct bus_config config = {
-        .brokers = c->brokers, .client_id = "spillway-init", .development = c->development};
+    const struct bus_config config = {.brokers = c->brokers,
+                                      .client_id = "spillway-init",
+                                      .development = c->development,
+                                      .security = c->settings.kafka_security};
     int status = bus_open(&config, &bus, why, sizeof why);
     if (status != OK) {
         return cli_fail(c, status, "brokers %s: %s", c->brokers, why);

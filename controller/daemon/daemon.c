@@ -185,6 +185,7 @@ static int start_bus(struct daemon *d)
     snprintf(id, sizeof id, "spillwayd-%s", d->settings.idc);
     struct bus_config config = {.brokers = d->settings.brokers,
                                 .client_id = id,
+                                .security = d->settings.kafka_security,
                                 .development = d->settings.development_broker};
     int status = bus_open(&config, &d->bus, why, sizeof why);
     return status == OK ? OK : failed(d, "bus", status, why);

@@ -21,6 +21,9 @@ static const char *const log_levels[] = {"error", "warning", "info", "debug", NU
         .min = 1, .max = SETTINGS_MAX_BROKERS, SCHEMA_MEMBER(of, brokers),                         \
         .meaning = "Kafka brokers to start from"                                                   \
     }
+#define KAFKA_SECURITY(of)                                                                         \
+    PATH(of, kafka_security, NULL,                                                                 \
+         "file with TLS and SASL for the brokers, mode 0600; without it plain text")
 #define PATH(of, name, default_path, text)                                                         \
     {                                                                                              \
         .key = #name, .type = FIELD_PATH, SCHEMA_MEMBER(of, name), .preset = (default_path),       \
@@ -41,6 +44,7 @@ static const char *const log_levels[] = {"error", "warning", "info", "debug", NU
 static const struct schema_field spillwayd_fields[] = {
     IDC(struct spillwayd_settings),
     BROKERS(struct spillwayd_settings),
+    KAFKA_SECURITY(struct spillwayd_settings),
     PATH(struct spillwayd_settings, journal, "/var/lib/spillway/journal",
          "the LMDB file of records and control state"),
     {.key = "journal_map_size",
@@ -90,6 +94,7 @@ const struct schema spillwayd_schema = {"the settings of spillwayd", "spillwayd"
 static const struct schema_field probe_fields[] = {
     IDC(struct probe_settings),
     BROKERS(struct probe_settings),
+    KAFKA_SECURITY(struct probe_settings),
     PATH(struct probe_settings, keys_dir, "/etc/spillway/keys",
          "directory of the secrets, <key-id>.key each"),
     PATH(struct probe_settings, probe_socket, "/run/spillway/probe.sock",

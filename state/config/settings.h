@@ -39,6 +39,7 @@ struct spillwayd_settings {
     char control_group[FLEET_NAME_SIZE]; /* whose members may look; "": the daemon's own group */
     char operators[SETTINGS_NAMES_SIZE]; /* who may give commands beside its own user and root */
     char operator_groups[SETTINGS_NAMES_SIZE]; /* both joined by commas; names or numbers */
+    char kafka_security[SETTINGS_PATH_SIZE];   /* "" (key absent): plain text, nobody's name */
     char probe_socket[SETTINGS_SOCKET_SIZE];   /* for spillway-probe; /run/spillway/probe.sock */
     char route_helper_socket[SETTINGS_SOCKET_SIZE]; /* "" (key absent): routes are not acted on here
                                                      */
@@ -53,6 +54,7 @@ struct spillwayd_settings {
 struct probe_settings {
     char idc[FLEET_NAME_SIZE];               /* required */
     char brokers[SETTINGS_BROKERS_SIZE];     /* joined by commas; required */
+    char kafka_security[SETTINGS_PATH_SIZE]; /* "" (key absent): plain text, nobody's name */
     char keys_dir[SETTINGS_PATH_SIZE];       /* /etc/spillway/keys */
     char probe_socket[SETTINGS_SOCKET_SIZE]; /* of the local spillwayd; /run/spillway/probe.sock */
     char state_dir[SETTINGS_PATH_SIZE]; /* incarnation and last fleet; /var/lib/spillway-probe */

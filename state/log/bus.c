@@ -38,10 +38,12 @@ static struct bus *bus_new(const struct bus_config *config)
     bus->config.development = config->development;
     bus->config.brokers = strdup(config->brokers);
     bus->config.client_id = strdup(config->client_id);
+    bus->config.security = strdup(config->security != NULL ? config->security : "");
     bus->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     tail_init(&bus->log, TAIL_LOG, bus->fd, &bus->stats);
     tail_init(&bus->reports, TAIL_REPORTS, bus->fd, &bus->stats);
-    if (bus->config.brokers == NULL || bus->config.client_id == NULL || bus->fd < 0) {
+    if (bus->config.brokers == NULL || bus->config.client_id == NULL ||
+        bus->config.security == NULL || bus->fd < 0) {
         bus_close(bus, 0);
         return NULL;
     }
@@ -83,6 +85,7 @@ void bus_close(struct bus *bus, int flush_ms)
     }
     free((void *)(uintptr_t)bus->config.brokers);
     free((void *)(uintptr_t)bus->config.client_id);
+    free((void *)(uintptr_t)bus->config.security);
     free(bus);
 }
 

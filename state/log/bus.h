@@ -36,14 +36,16 @@ enum {
 struct bus_config {
     const char *brokers;   /* "host:port,host:port" */
     const char *client_id; /* shown in the brokers' logs */
+    const char *security;  /* file with settings of TLS and SASL, read for each client that is made;
+                              NULL or "": none */
     bool development;      /* excuses weak topic settings, and tails as spillway-broker needs it */
 };
 
 enum bus_event_kind {
     BUS_RECORD = 1, /* the next record of the log: offset, data, size */
-    BUS_LOG_END,  /* all of the log before offset was given: offset is its end now. Comes right
-                     behind the last record that there is, and again at least every BUS_SILENCE_MS
-                     while the log is readable */
+    BUS_LOG_END,    /* all of the log before offset was given: offset is its end now. Comes right
+                       behind the last record that there is, and again at least every BUS_SILENCE_MS
+                       while the log is readable */
     BUS_LOG_LOST, /* the log cannot be read now: status, why. Goes on by itself at the same offset;
                      BUS_RECORD or BUS_LOG_END say that it is back */
     BUS_LOG_BROKEN, /* the log is not the one that was read before; nothing more comes from it until

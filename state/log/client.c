@@ -1,6 +1,8 @@
 /* client.c: librdkafka's settings that all our clients share, and its errors in our table. */
 #include "log/client.h"
 
+#include "log/security.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -41,6 +43,9 @@ rd_kafka_t *client_new(rd_kafka_type_t type, const struct bus_config *config,
     int status = apply(conf, shared, sizeof(shared) / sizeof(shared[0]), why);
     if (status == OK) {
         status = apply(conf, own, sizeof(own) / sizeof(own[0]), why);
+    }
+    if (status == OK && config->security[0] != '\0') {
+        status = security_apply(conf, config->security, why);
     }
     if (status == OK) {
         status = apply(conf, settings, count, why);

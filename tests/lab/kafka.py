@@ -4,7 +4,7 @@
 Each broker is a controller too. The settings are those that we ship, runbooks/kafka/server.properties, but for the keys
 of the host. By itself it runs a command beside a cluster on loopback addresses of its own:
 
-    python3 tests/lab/kafka.py with COMMAND ... [';' COMMAND ...]
+    python3 tests/lab/kafka.py [--secure] with COMMAND ... [';' COMMAND ...]
 
 COMMAND finds the brokers in KAFKA_BROKERS, and strikes them by number:
 `python3 "$KAFKA_LAB" --run "$KAFKA_RUN" kill 2`, then `start 2`, or `pause 2` and `resume 2`, or `mend`.
@@ -28,11 +28,13 @@ sys.dont_write_bytecode = True
 
 import kafka_jars
 from fleet import TREE, LabError
-from net import enter
+from net import enter, run
 from procs import UNPRIVILEGED, Processes, unprivileged_command
 
 SETTINGS = os.path.join(TREE, "runbooks", "kafka", "server.properties")
+SECURE = os.path.join(TREE, "runbooks", "kafka", "secure.properties")
 PORT, CONTROLLER_PORT = 9092, 9093
+NAMES = ("broker", "admin", "spillwayd", "spillway-probe")  # whom the certificate authority signs for
 READY = "Kafka Server started"
 READY_WITHIN_S = 120.0
 SKIPPED = 77  # meson's status for a test that cannot run here
@@ -64,13 +66,47 @@ def loopback(count):
         return [Place(str(i), f"{network}.{i}") for i in range(1, count + 1)]
 
 
+def write_settings(path, shipped, ours):
+    """The shipped files one behind the other, with our values in place of theirs."""
+    missing = set(ours)
+    with open(path, "w", encoding="utf-8") as file:
+        for name in shipped:
+            with open(name, encoding="utf-8") as lines:
+                for line in lines:
+                    key = line.partition("=")[0]
+                    missing.discard(key)
+                    file.write(f"{key}={ours[key]}\n" if key in ours else line)
+    if missing:
+        raise LabError(f"{', '.join(shipped)}: no {', '.join(sorted(missing))}")
+
+
+def certify(folder, addresses):
+    """NAME.key, NAME.crt and both in NAME.pem for every name, signed by ca.crt, good for all addresses; and other.crt,
+    which signed nothing."""
+    path = lambda name: os.path.join(folder, name)
+    fresh_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    for name in ("ca", "other"):
+        run(["openssl", "req", "-x509", *fresh_key, "-days", "2", "-subj", f"/CN={name}", "-keyout", path(name + ".key"),
+             "-out", path(name + ".crt")])
+    with open(path("addresses"), "w", encoding="ascii") as file:
+        file.write("subjectAltName=" + ",".join(f"IP:{address}" for address in addresses) + "\n")
+    for name in NAMES:
+        run(["openssl", "req", *fresh_key, "-subj", f"/CN={name}", "-keyout", path(name + ".key"), "-out", path(name + ".csr")])
+        run(["openssl", "x509", "-req", "-in", path(name + ".csr"), "-CA", path("ca.crt"), "-CAkey", path("ca.key"), "-days",
+             "2", "-extfile", path("addresses"), "-out", path(name + ".crt")])
+        with open(path(name + ".pem"), "w", encoding="ascii") as both:
+            for end in (".key", ".crt"):
+                with open(path(name + end), encoding="ascii") as one:
+                    both.write(one.read())
+
+
 class Kafka:
     """The brokers of one cluster. Their processes are named kafka-PLACE, their files lie under RUN/kafka."""
 
     development = False
 
-    def __init__(self, processes, places, unprivileged=False):
-        self.processes, self.places, self.unprivileged = processes, places, unprivileged
+    def __init__(self, processes, places, unprivileged=False, secure=False):
+        self.processes, self.places, self.unprivileged, self.secure = processes, places, unprivileged, secure
         self.home = os.path.join(processes.run_dir, "kafka")
 
     @property
@@ -81,6 +117,8 @@ class Kafka:
         kafka_jars.place(os.path.join(self.home, "jars"))
         cluster = "S" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]  # no option begins so
         formats = []
+        if self.secure:
+            certify(self.home, [place.address for place in self.places])
         for number, place in enumerate(self.places, 1):
             settings = self._settings(number, place)
             formats.append(subprocess.Popen(
@@ -127,13 +165,11 @@ class Kafka:
                 "listeners": f"CLIENTS://{place.address}:{PORT},CONTROLLER://{place.address}:{CONTROLLER_PORT}"}
         if len(self.places) < 3:
             ours |= {"default.replication.factor": 1, "min.insync.replicas": 1, "offsets.topic.replication.factor": 1}
+        if self.secure:
+            ours |= {"ssl.keystore.location": os.path.join(self.home, "broker.pem"),
+                     "ssl.truststore.location": os.path.join(self.home, "ca.crt")}
         path = self._settings_path(place)
-        with open(SETTINGS, encoding="utf-8") as shipped, open(path, "w", encoding="utf-8") as file:
-            for line in shipped:
-                key = line.partition("=")[0]
-                file.write(f"{key}={ours.pop(key)}\n" if key in ours else line)
-        if ours:
-            raise LabError(f"{SETTINGS} lacks {', '.join(ours)}")
+        write_settings(path, [SETTINGS, SECURE] if self.secure else [SETTINGS], ours)
         return path
 
     def _command(self, place, *main):
@@ -192,7 +228,7 @@ def beside(args):
     processes = Processes(run_dir)
     os.makedirs(os.path.join(run_dir, "log"))
     try:
-        kafka = Kafka(processes, loopback(args.brokers))
+        kafka = Kafka(processes, loopback(args.brokers), secure=args.secure)
         processes.state["places"] = [(p.name, p.address) for p in kafka.places]
         began = time.monotonic()
         kafka.start()
@@ -219,6 +255,8 @@ def parser():
     p = argparse.ArgumentParser(prog="kafka.py", description=__doc__.split("\n\n")[0].split(": ", 1)[1])
     p.add_argument("--run", metavar="DIR", help="of the cluster that is struck")
     p.add_argument("--brokers", type=int, choices=(1, 3), default=3, help="of the cluster of `with` (default 3)")
+    p.add_argument("--secure", action="store_true",
+                   help="with certificates on both sides and ACLs (runbooks/kafka/secure.properties)")
     p.add_argument("--test", action="store_true", help="as a test: status 77 (skipped) when Kafka cannot be had")
     verbs = p.add_subparsers(dest="verb", required=True, metavar="VERB")
     verbs.add_parser("fetch", help="bring it into the cache, and say where that is")

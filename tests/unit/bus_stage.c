@@ -3,6 +3,7 @@
 
 #include <check.h>
 #include <poll.h>
+#include <stdio.h>
 #include <time.h>
 
 struct mono bus_now(void)
@@ -23,16 +24,21 @@ struct bus_event bus_await_for(struct bus *bus, enum bus_event_kind kind, int pa
 {
     struct mono end = mono_add(bus_now(), (int64_t)patience_ms * US_PER_MS);
     struct bus_event e;
+    char lost[BUS_TEXT_SIZE] = "nothing";
     bus_pump(bus, bus_now());
     while (mono_diff_us(end, bus_now()) > 0) {
         while (bus_next(bus, &e) == 1) {
             if (e.kind == kind) {
                 return e;
             }
+            if (e.kind == BUS_LOG_LOST || e.kind == BUS_REPORTS_LOST) {
+                snprintf(lost, sizeof(lost), "partition %u: %s", e.partition, e.why);
+            }
         }
         bus_rest(bus);
     }
-    ck_abort_msg("event %d did not come; last error: %s", (int)kind, bus_stats(bus)->last_error);
+    ck_abort_msg("event %d did not come; lost last: %s; last error: %s", (int)kind, lost,
+                 bus_stats(bus)->last_error);
 }
 
 struct bus_event bus_await(struct bus *bus, enum bus_event_kind kind)

@@ -45,13 +45,32 @@ void kafka_mend(void)
     ask_lab("mend", NULL);
 }
 
-static rd_kafka_t *admin(void)
+static void set(rd_kafka_conf_t *conf, const char *name, const char *value)
 {
     char why[256];
+    ck_assert_msg(rd_kafka_conf_set(conf, name, value, why, sizeof(why)) == RD_KAFKA_CONF_OK, "%s",
+                  why);
+}
+
+void kafka_file(const char *name, char ret_path[256])
+{
+    snprintf(ret_path, 256, "%s/kafka/%s", getenv("KAFKA_RUN"), name);
+}
+
+rd_kafka_t *kafka_admin(void)
+{
+    char why[256], path[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    ck_assert_int_eq(
-        rd_kafka_conf_set(conf, "bootstrap.servers", kafka_brokers(), why, sizeof(why)),
-        RD_KAFKA_CONF_OK);
+    set(conf, "bootstrap.servers", kafka_brokers());
+    kafka_file("ca.crt", path);
+    if (access(path, R_OK) == 0) {
+        set(conf, "security.protocol", "SSL");
+        set(conf, "ssl.ca.location", path);
+        kafka_file("admin.crt", path);
+        set(conf, "ssl.certificate.location", path);
+        kafka_file("admin.key", path);
+        set(conf, "ssl.key.location", path);
+    }
     rd_kafka_conf_set_log_cb(conf, NULL);
     rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
     ck_assert_msg(rk != NULL, "%s", why);
@@ -93,7 +112,7 @@ static void await_topic(rd_kafka_t *rk, const char *topic, bool there)
 
 int kafka_log_leader(void)
 {
-    rd_kafka_t *rk = admin();
+    rd_kafka_t *rk = kafka_admin();
     int leader = -1;
     for (int ms = 0; leader < 1 && ms < KAFKA_PATIENCE_MS; ms += LOOK_MS) {
         ck_assert_int_ne(partitions_of(rk, BUS_LOG_TOPIC, &leader), 0);
@@ -104,8 +123,7 @@ int kafka_log_leader(void)
     return leader;
 }
 
-/* The answer to what was asked last; it must be no error, but for the one that is let pass. */
-static void take_answer(rd_kafka_queue_t *queue)
+void kafka_take_answer(rd_kafka_queue_t *queue)
 {
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, REQUEST_MS);
     ck_assert_ptr_nonnull(event);
@@ -118,12 +136,12 @@ static void take_answer(rd_kafka_queue_t *queue)
 void kafka_remove_topics(void)
 {
     static const char *const names[] = {BUS_LOG_TOPIC, BUS_REPORTS_TOPIC};
-    rd_kafka_t *rk = admin();
+    rd_kafka_t *rk = kafka_admin();
     rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
     rd_kafka_DeleteTopic_t *topics[] = {rd_kafka_DeleteTopic_new(names[0]),
                                         rd_kafka_DeleteTopic_new(names[1])};
     rd_kafka_DeleteTopics(rk, topics, 2, NULL, queue); /* what is not there is no error of all */
-    take_answer(queue);
+    kafka_take_answer(queue);
     rd_kafka_DeleteTopic_destroy_array(topics, 2);
     for (size_t i = 0; i < 2; i++) {
         await_topic(rk, names[i], false);
@@ -134,7 +152,7 @@ void kafka_remove_topics(void)
 void kafka_make_topic(const char *topic, int partitions, int replicas, const char *const *settings)
 {
     char why[256];
-    rd_kafka_t *rk = admin();
+    rd_kafka_t *rk = kafka_admin();
     rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
     rd_kafka_NewTopic_t *made =
         rd_kafka_NewTopic_new(topic, partitions, replicas, why, sizeof(why));
@@ -143,7 +161,7 @@ void kafka_make_topic(const char *topic, int partitions, int replicas, const cha
         ck_assert_int_eq(rd_kafka_NewTopic_set_config(made, settings[0], settings[1]), 0);
     }
     rd_kafka_CreateTopics(rk, &made, 1, NULL, queue);
-    take_answer(queue);
+    kafka_take_answer(queue);
     rd_kafka_NewTopic_destroy(made);
     await_topic(rk, topic, true);
     rd_kafka_destroy(rk);
@@ -151,27 +169,27 @@ void kafka_make_topic(const char *topic, int partitions, int replicas, const cha
 
 void kafka_alter_topic(const char *topic, const char *const *settings)
 {
-    rd_kafka_t *rk = admin();
+    rd_kafka_t *rk = kafka_admin();
     rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
     rd_kafka_ConfigResource_t *wanted = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
     for (; *settings != NULL; settings += 2) {
         ck_assert_int_eq(rd_kafka_ConfigResource_set_config(wanted, settings[0], settings[1]), 0);
     }
     rd_kafka_AlterConfigs(rk, &wanted, 1, NULL, queue);
-    take_answer(queue);
+    kafka_take_answer(queue);
     rd_kafka_ConfigResource_destroy(wanted);
     rd_kafka_destroy(rk);
 }
 
 void kafka_expire_log(int64_t before)
 {
-    rd_kafka_t *rk = admin();
+    rd_kafka_t *rk = kafka_admin();
     rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, BUS_LOG_TOPIC, 0)->offset = before;
     rd_kafka_DeleteRecords_t *records = rd_kafka_DeleteRecords_new(list);
     rd_kafka_DeleteRecords(rk, &records, 1, NULL, queue);
-    take_answer(queue);
+    kafka_take_answer(queue);
     rd_kafka_DeleteRecords_destroy(records);
     rd_kafka_topic_partition_list_destroy(list);
     rd_kafka_destroy(rk);
@@ -188,7 +206,7 @@ void kafka_fresh_topics(void)
                                    why, sizeof(why));
     bus_close(bus, 0);
     ck_assert_msg(status == OK, "%s", why);
-    rd_kafka_t *rk = admin();
+    rd_kafka_t *rk = kafka_admin();
     await_topic(rk, BUS_LOG_TOPIC, true);
     await_topic(rk, BUS_REPORTS_TOPIC, true);
     rd_kafka_destroy(rk);

@@ -13,6 +13,14 @@ enum {
     KAFKA_RECORD_BYTES = 4 << 20, /* what the log has to take */
 };
 
+/* Where a file of the cluster lies: keys and certificates, when it was started with --secure. */
+void kafka_file(const char *name, char ret_path[256]);
+
+/* A client of the brokers' administrator. */
+rd_kafka_t *kafka_admin(void);
+/* Waits for the answer to what was asked last, which must be no error, and destroys the queue. */
+void kafka_take_answer(rd_kafka_queue_t *queue);
+
 /* "host:port,..." of the cluster, or NULL: the test was not started by kafka.py. */
 const char *kafka_brokers(void);
 

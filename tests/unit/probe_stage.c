@@ -142,7 +142,8 @@ static void start_broker(struct stage *s)
     int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     int there = open(path, O_RDONLY | O_CLOEXEC);
     ck_assert_int_eq(setns(there, CLONE_NEWNET), 0);
-    const struct bus_config config = {BROKER_ADDRESS, "test", true};
+    const struct bus_config config = {
+        .brokers = BROKER_ADDRESS, .client_id = "test", .development = true};
     ck_assert_int_eq(bus_open(&config, &s->bus, NULL, 0), OK);
     ck_assert_int_eq(bus_tail_reports(s->bus, 4, now_mono()), OK);
     ck_assert_int_eq(setns(here, CLONE_NEWNET), 0);
