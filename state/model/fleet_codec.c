@@ -81,6 +81,8 @@ static void policy_codec(struct codec *c, struct policy *p)
     codec_i64(c, &p->demand_fall_us);
     codec_u32(c, &p->saturation_limit_ppm);
     codec_u32(c, &p->error_limit_ppm);
+    codec_u32(c, &p->snapshot_records);
+    codec_i64(c, &p->journal_keep_us);
 }
 
 static void prefix_codec(struct codec *c, struct prefix *p)
