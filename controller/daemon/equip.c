@@ -65,7 +65,8 @@ void equip_done(struct daemon *d)
     d->replica = NULL;
 }
 
-int equip_replica(struct daemon *d, const struct fleet *f, const struct control *restored)
+int equip_replica(struct daemon *d, const struct fleet *f, const struct control *restored,
+                  bool unproven)
 {
     uint16_t idc = fleet_find_idc(f, d->settings.idc);
     if (idc == FLEET_NONE) {
@@ -75,7 +76,8 @@ int equip_replica(struct daemon *d, const struct fleet *f, const struct control 
                                     .incarnation = random_number(),
                                     .seed = random_number(),
                                     .candidate = f->idcs[idc].candidate,
-                                    .version = FOLD_RULES_NEWEST};
+                                    .version = FOLD_RULES_NEWEST,
+                                    .unproven = unproven};
     size_t size = replica_size(NULL);
     void *memory = map_memory(size);
     if (memory == NULL) {

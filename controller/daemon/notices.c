@@ -68,6 +68,9 @@ const char *phase_name(enum phase p)
     case PHASE_RESUMING: return "resuming";
     case PHASE_CHECKING:
     case PHASE_REFUSED: return "refused";
+    case PHASE_SEEKING:
+    case PHASE_LOADING:
+    case PHASE_PROVING: return "catching-up";
     case PHASE_FOLLOWING: return "following";
     case PHASE_FAILED: return "failed";
     }
