@@ -81,8 +81,9 @@ static const struct verb verbs[] = {
      "TEXT\n"
      "        | status | abort --reason TEXT | report [RUN] | show DRILL | keys",
      "disasters on purpose: what a drill would do, run it, end it, what came of it"},
-    {"journal", OPT_JSON | OPT_HOST | OPT_LIMIT, cli_journal, "journal verify | journal dump",
-     "check or print this host's journal"},
+    {"journal", OPT_JSON | OPT_HOST | OPT_LIMIT | OPT_YES, cli_journal,
+     "journal verify | dump [--limit N] | backup FILE | restore FILE [--yes]",
+     "check this host's journal, print it, copy it, put a copy back"},
 };
 
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };
