@@ -76,6 +76,9 @@ static const struct verb verbs[] = {
     {"init", OPT_JSON | OPT_HOST | OPT_YES | OPT_BUS | OPT_REASON, cli_init,
      "init FLEET [--yes] [--brokers LIST] [--reason TEXT] [--development]",
      "create the log for a fleet, once"},
+    {"reseed", OPT_JSON | OPT_HOST | OPT_YES | OPT_BUS | OPT_REASON, cli_reseed,
+     "reseed --reason TEXT [--yes] [--brokers LIST] [--journal FILE] [--development]",
+     "the log was lost: begin it anew from this host's journal"},
     {"drill", OPT_JSON | OPT_HOST | OPT_DRILLS | OPT_TARGET | OPT_REASON, cli_drill,
      "drill list | check DRILL [--on TARGET] | run DRILL --on TARGET --mode shadow|live --reason "
      "TEXT\n"

@@ -49,7 +49,8 @@ void follow_reread(struct daemon *d)
 static void refuse(struct daemon *d, const char *what)
 {
     static const char remedy[] =
-        "; nothing was changed here. Point brokers at the right log, or move the "
+        "; nothing was changed here. Point brokers at the right log; or, if it was lost, delete "
+        "the topic and begin it anew from the newest journal: spillway reseed; or move the "
         "journal away to follow this one";
     if (d->phase == PHASE_REFUSED) {
         return;

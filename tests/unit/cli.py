@@ -487,6 +487,52 @@ def with_dead_daemon(where, config):
     check('a journal with a log refuses another', done.returncode == 1 and 'already' in done.stderr, done)
 
 
+def after_loss(where, config, port):
+    """The log is gone with its broker: it is begun anew from this host's journal, and the daemon goes over to it."""
+    before = json.loads(run('status', '--json', *config).stdout)
+    broker = subprocess.Popen([BROKER, '--listen', f'127.0.0.1:{port}', '--partitions', '4'], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True)
+    daemon = None
+    try:
+        at = broker.stdout.readline().split('127.0.0.1:')[1].split()[0].rstrip(',')
+        bus = ['--brokers', f'127.0.0.1:{at}']
+        check('reseed needs a reason', run('reseed', *bus, *config).returncode == 2)
+        done = run('reseed', '--reason', 'the log was lost', *bus, *config)
+        check('reseed without a word does nothing', done.returncode == 2 and 'not confirmed' in done.stderr
+              and f'generation {before["generation"]}' in done.stdout, done)
+        done = run('reseed', '--reason', 'x', '--yes', '--journal', str(where / 'damaged'), *bus, *config)
+        check('nor from a damaged journal', done.returncode == 1 and 'has begun' not in done.stdout, done)
+        fenced, other = where / 'newer.json', where / 'newer.yaml'
+        fenced.write_text(json.dumps({'metadata': {'fence': f'v=1 era={before["era"]} log={"0" * 32} gen=999999 digest={"0" * 64}'}}))
+        other.write_text(pathlib.Path(config[1]).read_text() + f'feature_file: {fenced}\n')
+        done = run('reseed', '--reason', 'x', '--yes', *bus, '--config', str(other))
+        check('nor where a fence is newer than the journal', done.returncode == 1 and "another host's journal is newer" in done.stderr, done)
+        done = run('reseed', '--reason', 'the log was lost', '--yes', '--json', *bus, *config)
+        seeded = json.loads(done.stdout) if done.returncode == 0 else {}
+        check('reseed begins the log anew, in a higher era', seeded.get('era', 0) > before['era']
+              and seeded['generation'] == before['generation'], done)
+        done = run('reseed', '--reason', 'again', '--yes', *bus, *config)
+        check('once', done.returncode == 1 and 'delete the topic' in done.stderr, done)
+        settings_file = pathlib.Path(config[1])
+        settings_file.write_text(re.sub(r'brokers: .*', f'brokers: ["127.0.0.1:{at}"]', settings_file.read_text()))
+        daemon = subprocess.Popen([SPILLWAYD, *config], stderr=subprocess.DEVNULL)
+        after = until(60, lambda: (s := status_of(config)) and s['daemon_alive'] and s['era'] == seeded.get('era') and s['leader'] and s)
+        check('the daemon goes over to it, with all that was in force', after and after['generation'] >= before['generation']
+              and len(after['orders']) == len(before['orders']), after)
+        check('and keeps the journal of the log before', (where / f'journal.era-{before["era"]}').exists())
+        done = run('journal', 'restore', str(where / 'backup'), '--yes', *config)
+        check('no restore over the living', done.returncode == 1, done)
+        daemon.terminate()
+        daemon.wait(timeout=60)
+        done = run('journal', 'restore', str(where / 'backup'), '--yes', *config)
+        check('and none of the log before over its successor', done.returncode == 1 and 'follows another log' in done.stderr, done)
+    finally:
+        for process in (daemon, broker):
+            if process and process.poll() is None:
+                process.terminate()
+                process.wait(timeout=60)
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix='spillway-cli-') as name:
         where = pathlib.Path(name)
@@ -504,6 +550,7 @@ def main():
             until(30, (where / 'control.sock').exists)
             with_daemon(where, config, daemon, broker)
             with_dead_daemon(where, config)
+            after_loss(where, config, 0)
         finally:
             for process in (daemon, broker):
                 if process and process.poll() is None:
