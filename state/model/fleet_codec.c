@@ -4,7 +4,7 @@
 #include <assert.h>
 
 /* Version of this form; a reader refuses a newer one. */
-enum { FLEET_FORM = 1 };
+enum { FLEET_FORM = 2 };
 
 /* An index into an array of count elements, or FLEET_NONE where that is allowed. */
 static void index_codec(struct codec *c, uint16_t *v, uint16_t count, bool may_be_none)
