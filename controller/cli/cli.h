@@ -37,6 +37,7 @@ struct cli {
 
 /* The verbs. Each returns an exit code. */
 int cli_init(struct cli *c);
+int cli_reseed(struct cli *c);
 int cli_command(struct cli *c); /* of c->verb: approve, drain, ... */
 int cli_status(struct cli *c);
 int cli_history(struct cli *c);

@@ -67,6 +67,14 @@ static int explain_record(const struct cli *c, const struct host *h, int64_t off
 {
     struct host_record r = {.offset = offset};
     const int status = host_record_seek(h, JOURNAL_AT, &r);
+    const int64_t begins = host_begins(h);
+    if (status == ERR_NOT_FOUND && offset < begins) {
+        return cli_fail(c, OK,
+                        "record %lld is gone from this journal, which begins at record %lld: older "
+                        "ones are pruned, or this host began with a snapshot. The log has it, and "
+                        "other hosts' journals may (--journal FILE)",
+                        (long long)offset, (long long)begins);
+    }
     if (status != OK) {
         return cli_fail(
             c, status, "record %lld is not in this journal (of heartbeats only the newest is kept)",
@@ -153,7 +161,9 @@ static int explain_incident_story(const struct cli *c, const struct host *h, uin
         status = host_record_seek(h, JOURNAL_NEXT, &r);
     }
     if (code == CLI_OK && told == 0) {
-        code = cli_fail(c, ERR_NOT_FOUND, "incident #%u is in no record of this journal", id);
+        code = cli_fail(c, ERR_NOT_FOUND,
+                        "incident #%u is in no record of this journal, which begins at record %lld",
+                        id, (long long)host_begins(h));
     } else if (page[0] != '\0' && list == NULL) {
         fprintf(c->out, "\npage: %s\n", page);
     }

@@ -39,9 +39,18 @@ static void show_line(const struct cli *c, const struct host *h, const struct ho
     }
 }
 
-static int show(const struct cli *c, const struct host *h, const int64_t *offsets, size_t count)
+/* whole: there is nothing older. */
+static int show(const struct cli *c, const struct host *h, const int64_t *offsets, size_t count,
+                bool whole)
 {
     json_t *list = c->json ? json_array() : NULL;
+    const int64_t begins = host_begins(h);
+    if (!c->json && begins > 0 && whole) {
+        fprintf(c->out,
+                "History begins at record %lld here: what was before is pruned, or this host began "
+                "with a snapshot. The log has it.\n",
+                (long long)begins);
+    }
     for (size_t i = 0; i < count; i++) {
         struct host_record r = {.offset = offsets[i]};
         const int status = host_record_seek(h, JOURNAL_AT, &r);
@@ -56,7 +65,9 @@ static int show(const struct cli *c, const struct host *h, const int64_t *offset
         }
         host_record_done(&r);
     }
-    return c->json ? cli_print_json(c, json_pack("{s:b, s:o}", "ok", 1, "records", list)) : CLI_OK;
+    return c->json ? cli_print_json(c, json_pack("{s:b, s:I, s:o}", "ok", 1, "begins",
+                                                 (json_int_t)begins, "records", list))
+                   : CLI_OK;
 }
 
 int cli_history(struct cli *c)
@@ -76,7 +87,7 @@ int cli_history(struct cli *c)
     } else {
         int status = OK;
         const size_t n = collect(&h, offsets, limit, &status);
-        code = show(c, &h, offsets, n);
+        code = show(c, &h, offsets, n, n < limit);
         if (status != OK && code == CLI_OK) {
             code = cli_fail(c, status, "older records of the journal");
         }

@@ -1,4 +1,6 @@
-/* cmd_journal.c: `spillway journal verify|dump`: this host's journal, checked and printed. */
+/* cmd_journal.c: `spillway journal verify|dump|backup|restore`: this host's journal, checked and
+ * printed. */
+#include "cli/backup.h"
 #include "cli/past_fleets.h"
 #include "cli/records.h"
 
@@ -129,5 +131,12 @@ int cli_journal(struct cli *c)
     if (c->count == 1 && strcmp(c->args[0], "dump") == 0) {
         return dump(c);
     }
-    return cli_misuse(c, "usage: spillway journal verify, or journal dump [--limit N]");
+    if (c->count == 2 && strcmp(c->args[0], "backup") == 0) {
+        return cli_backup(c);
+    }
+    if (c->count == 2 && strcmp(c->args[0], "restore") == 0) {
+        return cli_restore(c);
+    }
+    return cli_misuse(c, "usage: spillway journal verify, journal dump [--limit N], "
+                         "journal backup FILE, or journal restore FILE [--yes]");
 }

@@ -22,13 +22,20 @@ enum { ASK_TIMEOUT_MS = 1000, ASK_TRIES = 3 };
 
 struct answer_era {
     bool answered;
-    uint64_t era; /* 0: no fence there */
+    struct fence fence; /* era 0: no fence there */
 };
 
-static uint64_t era_of_text(const char *text, size_t len)
+/* The greater of the two. */
+static struct fence greater(const struct fence *a, const struct fence *b)
 {
-    struct fence f;
-    return fence_text_parse(text, len, &f) == OK ? f.era : 0;
+    bool first = a->era > b->era || (a->era == b->era && a->generation > b->generation);
+    return first ? *a : *b;
+}
+
+static struct fence fence_of_text(const char *text, size_t len)
+{
+    struct fence f = {0};
+    return fence_text_parse(text, len, &f) == OK ? f : (struct fence){0};
 }
 
 static void take_answer(void *user, int status, int timeouts, unsigned char *answer, int len)
@@ -41,8 +48,8 @@ static void take_answer(void *user, int status, int timeouts, unsigned char *ans
         return;
     }
     for (const struct ares_txt_reply *t = first; t != NULL; t = t->next) {
-        uint64_t era = era_of_text((const char *)t->txt, t->length);
-        a->era = era > a->era ? era : a->era;
+        struct fence fence = fence_of_text((const char *)t->txt, t->length);
+        a->fence = greater(&fence, &a->fence);
     }
     ares_free_data(first);
 }
@@ -87,7 +94,7 @@ static int ask(const struct fleet *f, const struct dns_server *server, struct an
 }
 
 /* The string metadata.fence of a flagd file; a file that is not there has none. */
-static enum era_answer ask_features(const char *path, uint64_t *ret_era)
+static enum era_answer ask_features(const char *path, struct fence *ret_fence)
 {
     if (path[0] == '\0') {
         return ERA_UNSET;
@@ -98,9 +105,9 @@ static enum era_answer ask_features(const char *path, uint64_t *ret_era)
     json_t *root = json_load_file(path, 0, NULL);
     const char *text =
         json_string_value(json_object_get(json_object_get(root, "metadata"), "fence"));
-    *ret_era = text != NULL ? era_of_text(text, strlen(text)) : 0;
+    *ret_fence = text != NULL ? fence_of_text(text, strlen(text)) : (struct fence){0};
     json_decref(root);
-    return root == NULL ? ERA_UNREACHED : *ret_era > 0 ? ERA_FOUND : ERA_NONE;
+    return root == NULL ? ERA_UNREACHED : ret_fence->era > 0 ? ERA_FOUND : ERA_NONE;
 }
 
 static int connect_to(const char *path)
@@ -121,7 +128,7 @@ static int connect_to(const char *path)
 /* The route helper serves one client: spillwayd, if it runs, loses its connection and makes it
  * anew.
  */
-static enum era_answer ask_routes(const char *path, uint64_t *ret_era)
+static enum era_answer ask_routes(const char *path, struct fence *ret_fence)
 {
     uint8_t bytes[1024];
     struct route_reply reply = {0};
@@ -145,16 +152,17 @@ static enum era_answer ask_routes(const char *path, uint64_t *ret_era)
     if (codec_finish(&r) != OK || reply.id != id || reply.status != OK) {
         return ERA_UNREACHED;
     }
-    *ret_era = reply.found.era;
+    *ret_fence = reply.found;
     return reply.found.era > 0 ? ERA_FOUND : ERA_NONE;
 }
 
-static void note(struct eras *e, const char *name, enum era_answer answer, uint64_t era)
+static void note(struct eras *e, const char *name, enum era_answer answer,
+                 const struct fence *fence)
 {
     struct era_place *at = &e->at[e->count++];
-    *at = (struct era_place){.answer = answer, .era = era};
+    *at = (struct era_place){.answer = answer, .era = fence->era, .generation = fence->generation};
     (void)snprintf(at->name, sizeof at->name, "%s", name);
-    e->highest = era > e->highest ? era : e->highest;
+    e->highest = fence->era > e->highest ? fence->era : e->highest;
 }
 
 int eras_ask(const struct cli *c, const struct fleet *f, struct eras *ret_eras)
@@ -167,18 +175,20 @@ int eras_ask(const struct cli *c, const struct fleet *f, struct eras *ret_eras)
     for (uint16_t i = 0; i < f->dns_server_count && status == OK; i++) {
         struct answer_era a = {0};
         status = ask(f, &f->dns_servers[i], &a);
-        enum era_answer answer = a.era > 0 ? ERA_FOUND : a.answered ? ERA_NONE : ERA_UNREACHED;
-        note(&e, f->dns_servers[i].name, answer, a.era);
+        enum era_answer answer = a.fence.era > 0 ? ERA_FOUND
+                                 : a.answered    ? ERA_NONE
+                                                 : ERA_UNREACHED;
+        note(&e, f->dns_servers[i].name, answer, &a.fence);
     }
     ares_library_cleanup();
     if (status != OK) {
         return status;
     }
-    uint64_t features = 0, routes = 0;
+    struct fence features = {0}, routes = {0};
     enum era_answer answer = ask_features(c->settings.feature_file, &features);
-    note(&e, "features here", answer, features);
+    note(&e, "features here", answer, &features);
     answer = ask_routes(c->settings.route_helper_socket, &routes);
-    note(&e, "routes here", answer, routes);
+    note(&e, "routes here", answer, &routes);
     *ret_eras = e;
     return OK;
 }
@@ -194,7 +204,7 @@ static const char *answer_text(enum era_answer a)
     return "";
 }
 
-void eras_print(const struct eras *e, FILE *out)
+void eras_print(const struct eras *e, uint64_t next, FILE *out)
 {
     uint32_t unreached = 0;
     fprintf(out, "Fences asked for:");
@@ -209,7 +219,7 @@ void eras_print(const struct eras *e, FILE *out)
     fprintf(out,
             ".\nThe new log takes era %llu. Features and routes of other hosts cannot be asked "
             "from here%s.\n",
-            (unsigned long long)(e->highest + 1),
+            (unsigned long long)next,
             unreached == 0 ? ""
                            : "; a newer fence at what was not reached will refuse the plan there");
 }

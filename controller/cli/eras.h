@@ -16,7 +16,7 @@ enum era_answer {
 struct era_place {
     char name[FLEET_NAME_SIZE];
     enum era_answer answer;
-    uint64_t era;
+    uint64_t era, generation;
 };
 
 struct eras {
@@ -31,7 +31,8 @@ struct eras {
  * fence there refuses the plan later, which does no harm. ERR_MEMORY when the resolver cannot
  * start. */
 int eras_ask(const struct cli *c, const struct fleet *f, struct eras *ret_eras) MUST_CHECK;
-/* What was asked, what was found, what was not reached and what cannot be asked from here. */
-void eras_print(const struct eras *e, FILE *out);
+/* What was asked, what was found, what was not reached and what cannot be asked from here; next
+ * is the era that the log takes. */
+void eras_print(const struct eras *e, uint64_t next, FILE *out);
 
 #endif

@@ -173,6 +173,14 @@ int host_record_seek(const struct host *h, enum journal_move move, struct host_r
     return OK;
 }
 
+int64_t host_begins(const struct host *h)
+{
+    struct journal_entry first = {.offset = -1};
+    const int status = h->lent != NULL ? lent_seek(h->lent, JOURNAL_FIRST, &first)
+                                       : journal_seek(h->view, JOURNAL_FIRST, &first);
+    return status == OK ? first.offset : -1;
+}
+
 void host_record_done(struct host_record *r)
 {
     free(r->memory);

@@ -43,6 +43,9 @@ struct host_record {
 int host_record_seek(const struct host *h, enum journal_move move,
                      struct host_record *r) MUST_CHECK;
 void host_record_done(struct host_record *r);
+/* Offset of the first record kept: above 0 when older ones were pruned, or the journal began with a
+ * snapshot; -1: there is none. */
+int64_t host_begins(const struct host *h);
 /* True when the record counted, as far as is known. */
 bool host_record_counts(const struct host_record *r);
 

@@ -76,13 +76,17 @@ static const struct verb verbs[] = {
     {"init", OPT_JSON | OPT_HOST | OPT_YES | OPT_BUS | OPT_REASON, cli_init,
      "init FLEET [--yes] [--brokers LIST] [--reason TEXT] [--development]",
      "create the log for a fleet, once"},
+    {"reseed", OPT_JSON | OPT_HOST | OPT_YES | OPT_BUS | OPT_REASON, cli_reseed,
+     "reseed --reason TEXT [--yes] [--brokers LIST] [--journal FILE] [--development]",
+     "the log was lost: begin it anew from this host's journal"},
     {"drill", OPT_JSON | OPT_HOST | OPT_DRILLS | OPT_TARGET | OPT_REASON, cli_drill,
      "drill list | check DRILL [--on TARGET] | run DRILL --on TARGET --mode shadow|live --reason "
      "TEXT\n"
      "        | status | abort --reason TEXT | report [RUN] | show DRILL | keys",
      "disasters on purpose: what a drill would do, run it, end it, what came of it"},
-    {"journal", OPT_JSON | OPT_HOST | OPT_LIMIT, cli_journal, "journal verify | journal dump",
-     "check or print this host's journal"},
+    {"journal", OPT_JSON | OPT_HOST | OPT_LIMIT | OPT_YES, cli_journal,
+     "journal verify | dump [--limit N] | backup FILE | restore FILE [--yes]",
+     "check this host's journal, print it, copy it, put a copy back"},
 };
 
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };

@@ -18,9 +18,10 @@ void lead_init(struct lead *l, uint64_t seed, struct logtime time, struct mono n
     l->drawn_for = -2;
 }
 
-void lead_drop_decision(struct lead *l)
+void lead_drop_borrowed(struct lead *l)
 {
-    l->in_flight = l->in_flight && l->flight.kind != RECORD_DECIDE;
+    l->in_flight =
+        l->in_flight && l->flight.kind != RECORD_DECIDE && l->flight.kind != RECORD_SNAPSHOT;
 }
 
 bool lead_is_mine(const struct replica_config *config, const struct control *c)
@@ -258,5 +259,12 @@ bool lead_decide(struct lead *l, struct out *o, const struct decide *d)
 {
     struct record r = out_record(o, RECORD_DECIDE, lead_time(l, o->now));
     r.decide = *d;
+    return launch(l, o, &r);
+}
+
+bool lead_snapshot(struct lead *l, struct out *o, const struct bytes *control)
+{
+    struct record r = out_record(o, RECORD_SNAPSHOT, lead_time(l, o->now));
+    r.snapshot.control = *control;
     return launch(l, o, &r);
 }

@@ -31,8 +31,8 @@ struct lead {
 };
 
 void lead_init(struct lead *l, uint64_t seed, struct logtime time, struct mono now);
-/* A decision in flight is about another fleet: it is overtaken, and what it borrowed is gone. */
-void lead_drop_decision(struct lead *l);
+/* A decision or snapshot in flight is of another fleet: what it borrowed is gone. */
+void lead_drop_borrowed(struct lead *l);
 /* This replica's incarnation leads. */
 bool lead_is_mine(const struct replica_config *config, const struct control *c);
 /* Log time now, as far as this replica can know. */
@@ -58,5 +58,7 @@ bool lead_may_decide(const struct lead *l, const struct out *o, const struct fit
 /* Puts a decision in flight; its arrays must stay until lead_in_flight() is false. False: no room
  * for the effect, nothing was done. */
 bool lead_decide(struct lead *l, struct out *o, const struct decide *d);
+/* Likewise a SNAPSHOT of this control state. */
+bool lead_snapshot(struct lead *l, struct out *o, const struct bytes *control);
 
 #endif

@@ -8,6 +8,7 @@
 #include "core/intake.h"
 #include "core/lead.h"
 #include "core/requests.h"
+#include "core/snapshot.h"
 #include "core/strike.h"
 #include "core/tell.h"
 
@@ -24,6 +25,7 @@ struct parts {
     struct act act;
     struct strike strike;
     struct diagnosis diagnosis;
+    struct snapshot snapshot;
     void *decide_room; /* of the decision in flight; reused when nothing is in flight */
     size_t decide_size;
     void *digest_room;
@@ -44,7 +46,10 @@ struct replica {
     struct digest digest; /* of control at its applied offset */
     const char *broken;   /* NULL, or why record broken_at could not be folded */
     int64_t broken_at;
-    bool differs; /* digests: halted until they agree again */
+    bool differs;  /* digests: halted until they agree again */
+    bool unproven; /* restored from a SNAPSHOT that no leader's word has borne out yet */
+    int64_t verified,
+        verified_base; /* newest SNAPSHOT found to be our own state, its base; or -1 */
     enum fold_void last_void;
     struct mono stepped; /* when the last step was */
     struct mono deadline;
@@ -78,7 +83,8 @@ size_t replica_size(const struct fleet *f)
         return REPLICA_LARGEST;
     }
     size_t lists = sizeof(struct control) + (size_t)f->idc_count * sizeof(struct alive_state) * 2;
-    return sizeof(struct replica) + control_arena_size(f) + intake_arena_size(f) +
+    return sizeof(struct replica) + control_arena_size(f) + snapshot_room_size(f) +
+           snapshot_arena_size(f) + control_arena_size(f) + intake_arena_size(f) +
            act_arena_size(f) + strike_arena_size(f) + diagnosis_arena_size(f) + decide_room(f) +
            requests_arena_size(f) + 2 * lists +
            (size_t)f->dns_server_count * sizeof(struct actuation_state) +
@@ -94,6 +100,7 @@ static int parts_new(struct replica *r, struct mono now)
     status = status == OK ? act_new(f, &r->arena, &p.act) : status;
     status = status == OK ? strike_new(f, &r->arena, &p.strike) : status;
     status = status == OK ? diagnosis_new(f, &r->arena, &p.diagnosis) : status;
+    status = status == OK ? snapshot_new(f, &r->arena, &p.snapshot) : status;
     if (status != OK) {
         return status;
     }
@@ -181,8 +188,10 @@ int replica_new(void *mem, size_t size, const struct replica_config *config,
     r->arena = arena;
     r->front = arena.used;
     r->stepped = r->deadline = r->look_at = now;
+    r->verified = r->verified_base = -1;
     control_init(&r->control);
     agree_init(&r->agree);
+    r->unproven = config->unproven && restored != NULL;
     if (restored != NULL && restored->fleet != NULL) {
         int status = adopt_control(r, restored);
         status = status == OK ? parts_new(r, now) : status;
@@ -191,7 +200,7 @@ int replica_new(void *mem, size_t size, const struct replica_config *config,
             return status;
         }
         take_digest(r);
-        if (plan_is_effective(&r->control)) {
+        if (plan_is_effective(&r->control) && !r->unproven) {
             adopt_plan(r, now);
         }
     }
@@ -264,6 +273,36 @@ static void notice_decision(struct out *o, const struct decide *d, int64_t offse
     }
 }
 
+/* The word of the log's leader on a state that we have from a SNAPSHOT: it accepted that very one,
+ * and folded the log to what we have folded it to. The record itself was accepted by our fold. */
+static void prove(struct replica *r, struct out *o, const struct record *record, int64_t offset)
+{
+    const struct digest *own = agree_at(&r->agree, record->base);
+    if (r->unproven && own != NULL && r->control.snapshot >= 0 &&
+        record->base >= r->control.snapshot && record->heartbeat.snapshot == r->control.snapshot &&
+        digest_compare(own, &record->heartbeat.control) == 0) {
+        r->unproven = false;
+        out_notice(o, NOTICE_RESUMED, offset, OK, o->me);
+    }
+}
+
+/* Everyone compares what the leader wrote down with what it has itself (law 10). */
+static void check_snapshot(struct replica *r, struct out *o, const struct record *record,
+                           int64_t offset)
+{
+    switch (snapshot_check(record, &r->agree, r->arena)) {
+    case SNAPSHOT_SAME:
+        r->verified = offset;
+        r->verified_base = record->base;
+        out_notice(o, NOTICE_SNAPSHOT, offset, OK, o->me);
+        return;
+    case SNAPSHOT_DIFFERS:
+        out_notice(o, NOTICE_SNAPSHOT_DIFFERS, offset, ERR_INVARIANT, o->me);
+        return;
+    case SNAPSHOT_UNCHECKED: return;
+    }
+}
+
 static bool is_own(const struct replica *r, const struct writer *w)
 {
     return w->replica == r->config.replica && w->incarnation == r->config.incarnation;
@@ -288,6 +327,9 @@ static void folded(struct replica *r, struct out *o, const struct record *record
     }
     if (record->kind == RECORD_HEARTBEAT && !own) {
         agree_heartbeat(&r->agree, record->base, &record->heartbeat.control);
+        prove(r, o, record, offset);
+    } else if (record->kind == RECORD_SNAPSHOT) {
+        check_snapshot(r, o, record, offset);
     } else if (record->kind == RECORD_DECIDE) {
         if (record->decide.change_count > 0) {
             act_decided(&r->parts.act, &r->control, &record->decide, o->now);
@@ -323,7 +365,7 @@ static int follow_fleet(struct replica *r, struct out *o, const struct record *r
         o->me = FLEET_NONE;
         return status;
     }
-    lead_drop_decision(&r->lead);
+    lead_drop_borrowed(&r->lead);
     agree_renew(&r->agree);
     if (current) {
         act_current(&r->parts.act);
@@ -368,7 +410,8 @@ static void step_record(struct replica *r, struct out *o, const struct record *r
     }
     bool timely = lead_folded(&r->lead, o, record, r->last_void);
     folded(r, o, record, offset, r->last_void);
-    if (plan_is_effective(&r->control) || (timely && r->control.unconfirmed < 0)) {
+    bool effective = plan_is_effective(&r->control) || (timely && r->control.unconfirmed < 0);
+    if (effective && !r->unproven) {
         adopt_plan(r, o->now);
     }
     bool now_leads = leads(r);
@@ -493,7 +536,7 @@ static struct fitness fitness_of(struct replica *r, struct out *o)
         r->differs = differs;
         out_notice(o, differs ? NOTICE_HALTED : NOTICE_RESUMED, c->applied, ERR_INVARIANT, o->me);
     }
-    bool halted = r->broken != NULL || differs;
+    bool halted = r->broken != NULL || differs || r->unproven;
     bool blind = intake_unread_for(&r->parts.intake, 2 * c->fleet->policy.lease_us, o->now) &&
                  other_is_warm(c, o->me);
     bool unfit = !c->fleet->idcs[o->me].candidate; /* no more, by a new fleet */
@@ -554,6 +597,16 @@ static void run_leader(struct replica *r, struct out *o, const struct fitness *f
     out_wake(o, r->look_at);
 }
 
+/* When there is nothing to decide: a decision never waits behind one that has not begun. */
+static void write_snapshot(struct replica *r, struct out *o, const struct fitness *fit)
+{
+    struct bytes bytes;
+    if (lead_may_decide(&r->lead, o, fit) && !r->look && snapshot_due(&r->control) &&
+        snapshot_make(&r->parts.snapshot, &r->control, &bytes) == OK) {
+        (void)lead_snapshot(&r->lead, o, &bytes); /* full: it stays due */
+    }
+}
+
 static void run(struct replica *r, struct out *o)
 {
     if (o->me == FLEET_NONE) {
@@ -563,6 +616,7 @@ static void run(struct replica *r, struct out *o)
     bool writes = !r->lead.lost;
     lead_run(&r->lead, o, &fit);
     run_leader(r, o, &fit);
+    write_snapshot(r, o, &fit);
     requests_run(&r->requests, o, writes);
     if (!fit.halted) {
         act_run(&r->parts.act, o, leads(r));
@@ -651,9 +705,24 @@ const char *replica_halted(const struct replica *r, int64_t *ret_offset)
         *ret_offset = r->broken_at;
         return r->broken;
     }
+    if (r->unproven) {
+        *ret_offset = r->control.applied;
+        return "its control state came from a snapshot, and the log has to bear it out first";
+    }
     if (r->differs) {
         *ret_offset = r->control.applied;
         return "its control state differs from that of the others";
     }
     return NULL;
+}
+
+bool replica_unproven(const struct replica *r)
+{
+    return r->unproven;
+}
+
+int64_t replica_snapshot(const struct replica *r, int64_t *ret_base)
+{
+    *ret_base = r->verified_base;
+    return r->verified;
 }

@@ -98,6 +98,8 @@ enum notice {
     NOTICE_REPORT_DROPPED,
     NOTICE_BUS_LOST,
     NOTICE_BUS_BACK,
+    NOTICE_SNAPSHOT,         /* a SNAPSHOT was found to be our own control state at its base */
+    NOTICE_SNAPSHOT_DIFFERS, /* ... or not to be */
 };
 
 struct effect {
@@ -158,6 +160,8 @@ struct replica_config {
     uint64_t seed;        /* of the claim delay */
     bool candidate;       /* from the fleet once known; false forbids leading locally */
     uint32_t version;     /* highest rules version this binary runs */
+    bool unproven;        /* `restored` is from a SNAPSHOT: acts on nothing until the log's leader
+                             has said that it took that one and has the same state */
 };
 
 struct replica; /* see replica.c; allocated from memory of the caller */
@@ -191,6 +195,11 @@ enum fold_void replica_last_void(const struct replica *r);
 /* The fence that this replica acts upon; generation 0 while it acts on none. */
 struct fence replica_acting(const struct replica *r);
 bool replica_leads(const struct replica *r);
+/* It was restored from a SNAPSHOT and acts on nothing yet. */
+bool replica_unproven(const struct replica *r);
+/* Offset and base of the newest SNAPSHOT that was found to be our own state; -1: none in this life.
+ */
+int64_t replica_snapshot(const struct replica *r, int64_t *ret_base);
 /* NULL, or why acting is halted and at which offset. */
 const char *replica_halted(const struct replica *r, int64_t *ret_offset);
 

@@ -169,7 +169,7 @@ static int start_journal(struct daemon *d)
         return failed(d, "journal", status,
                       "its control state cannot be used: see spillway journal verify");
     }
-    status = equip_replica(d, restored.control.fleet, &restored.control);
+    status = equip_replica(d, restored.control.fleet, &restored.control, false);
     if (status == OK) {
         log_event(&d->log, LOG_INFO, LOG_CODE("restored"),
                   LOG_INT("applied", restored.control.applied),

@@ -19,6 +19,9 @@ enum phase {
     PHASE_WAITING,   /* no journal yet: for the GENESIS at offset 0 */
     PHASE_RESUMING,  /* has a control state; the log has to show that it is the same log */
     PHASE_CHECKING,  /* the log may be another one: is it a successor of ours? */
+    PHASE_SEEKING,   /* far behind: looks for the place of the newest SNAPSHOT (catch_up.c) ... */
+    PHASE_LOADING,   /* ... reads it */
+    PHASE_PROVING,   /* ... and folds on from it, until the log bears it out */
     PHASE_FOLLOWING, /* reads on */
     PHASE_REFUSED,   /* reads no more; why says what a person has to do */
     PHASE_FAILED,    /* the journal cannot be written: acts on nothing more */
@@ -70,6 +73,14 @@ struct waiter {
     struct operator_record command;
 };
 
+/* Beginning with a SNAPSHOT. */
+struct catch_up {
+    bool tried;         /* once in a life */
+    int64_t named;      /* offset of the newest one, by the heartbeats ... */
+    uint64_t epoch;     /* ... of this epoch; -1: none yet */
+    struct digest base; /* SHA-256 of its bytes: what the journal's chain begins with */
+};
+
 struct daemon {
     struct spillwayd_settings settings;
     const char *config_path;
@@ -91,6 +102,8 @@ struct daemon {
     struct effect *effects; /* REPLICA_MAX_EFFECTS of them */
 
     enum phase phase;
+    struct catch_up catch_up;
+    struct mono pruned; /* when the journal was last looked through for what may go */
     char why[WHY_SIZE]; /* of PHASE_CHECKING, PHASE_REFUSED, PHASE_FAILED, or "" */
     bool in_doubt;      /* PHASE_CHECKING only because of a foreign record */
     struct mono doubted;
@@ -144,9 +157,17 @@ void follow_pump(struct daemon *d);
 /* Starts reading the log over after the newest record that the journal has (after a skip). */
 void follow_reread(struct daemon *d);
 
+/* catch_up.c: a start with the newest SNAPSHOT. Looks whether the log's end is far away. */
+void catch_up_begin(struct daemon *d);
+/* A record in PHASE_SEEKING or PHASE_LOADING; the log's end in SEEKING or PROVING. */
+void catch_up_record(struct daemon *d, const struct record *r, int64_t offset);
+void catch_up_end(struct daemon *d);
+/* A record was folded in PHASE_PROVING, and is not in the journal yet. */
+void catch_up_folded(struct daemon *d, int64_t offset);
+
 /* equip.c: the replica and the parts that depend on the fleet. */
-int equip_replica(struct daemon *d, const struct fleet *f,
-                  const struct control *restored) MUST_CHECK;
+int equip_replica(struct daemon *d, const struct fleet *f, const struct control *restored,
+                  bool unproven) MUST_CHECK;
 /* Frees the replica. */
 void equip_done(struct daemon *d);
 /* Makes the parts anew when the fleet has changed; steps nothing. */

@@ -65,7 +65,8 @@ void equip_done(struct daemon *d)
     d->replica = NULL;
 }
 
-int equip_replica(struct daemon *d, const struct fleet *f, const struct control *restored)
+int equip_replica(struct daemon *d, const struct fleet *f, const struct control *restored,
+                  bool unproven)
 {
     uint16_t idc = fleet_find_idc(f, d->settings.idc);
     if (idc == FLEET_NONE) {
@@ -75,7 +76,8 @@ int equip_replica(struct daemon *d, const struct fleet *f, const struct control 
                                     .incarnation = random_number(),
                                     .seed = random_number(),
                                     .candidate = f->idcs[idc].candidate,
-                                    .version = FOLD_RULES_NEWEST};
+                                    .version = FOLD_RULES_NEWEST,
+                                    .unproven = unproven};
     size_t size = replica_size(NULL);
     void *memory = map_memory(size);
     if (memory == NULL) {
@@ -146,6 +148,15 @@ void equip_keys(struct daemon *d)
     }
 }
 
+/* A journal that was lost, or is an older copy, counts from below what the log has been told: such
+ * a down would hold nothing. */
+static void raise_down(struct down *down, const struct control *c, uint16_t link, uint8_t end)
+{
+    uint32_t told = c->link_downs[link * 2 + end], released = *plan_released(&c->plan, link, end);
+    told = told > released ? told : released;
+    down->number = down->number > told ? down->number : told;
+}
+
 /* The downs of our link ends, from the journal; by name, since indices are a fleet's own. */
 static void load_downs(struct daemon *d, const struct fleet *f)
 {
@@ -161,6 +172,7 @@ static void load_downs(struct daemon *d, const struct fleet *f)
             log_event(&d->log, LOG_ERROR, LOG_CODE("down-unread"), LOG_INT("status", status),
                       LOG_STR("link", f->links[l].name));
         }
+        raise_down(&d->downs[l * 2 + end], replica_control(d->replica), l, (uint8_t)end);
     }
     d->edges_due = true;
 }

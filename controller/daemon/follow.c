@@ -16,6 +16,7 @@
 
 enum { EVENTS_PER_WAKE = 1000 };
 
+#define PRUNE_US (10 * US_PER_SEC) /* between two looks at the journal's oldest records */
 #define TELL_US  (10 * US_PER_SEC)
 #define DOUBT_US (10 * US_PER_SEC) /* between two looks at offset 0 for foreign records */
 
@@ -48,7 +49,8 @@ void follow_reread(struct daemon *d)
 static void refuse(struct daemon *d, const char *what)
 {
     static const char remedy[] =
-        "; nothing was changed here. Point brokers at the right log, or move the "
+        "; nothing was changed here. Point brokers at the right log; or, if it was lost, delete "
+        "the topic and begin it anew from the newest journal: spillway reseed; or move the "
         "journal away to follow this one";
     if (d->phase == PHASE_REFUSED) {
         return;
@@ -109,7 +111,7 @@ static int begin_log(struct daemon *d, const struct record *r)
         fleet_codec(&c, f);
         int status = codec_finish(&c);
         if (status == OK) {
-            status = equip_replica(d, f, NULL);
+            status = equip_replica(d, f, NULL, false);
         }
         free(memory);
         if (status != ERR_FULL) {
@@ -212,6 +214,7 @@ static void take_record(struct daemon *d, const struct bus_event *e)
             return;
         }
         resumed(d, e->offset);
+        catch_up_begin(d);
         return;
     }
     struct arena arena;
@@ -238,10 +241,16 @@ static void take_record(struct daemon *d, const struct bus_event *e)
     if (d->phase == PHASE_WAITING || d->phase == PHASE_CHECKING) {
         first_record(d, e, &r);
     }
-    if (d->phase == PHASE_FOLLOWING) {
+    if (d->phase == PHASE_SEEKING || d->phase == PHASE_LOADING) {
+        catch_up_record(d, &r, e->offset);
+        return;
+    }
+    if (d->phase == PHASE_FOLLOWING || d->phase == PHASE_PROVING) {
         struct bytes encoded = {.at = e->data, .size = e->size};
         daemon_step_record(d, &r, e->offset, &encoded);
-        if (d->store.bound && !same_log(&r.log_id, &d->store.identity.log_id)) {
+        if (e->offset == 0) {
+            catch_up_begin(d);
+        } else if (d->store.bound && !same_log(&r.log_id, &d->store.identity.log_id)) {
             doubt_log(d);
         }
     }
@@ -264,6 +273,9 @@ static void take_log_end(struct daemon *d, const struct bus_event *e)
             check_genesis(d, "the log ends before the journal does");
         }
         break;
+    case PHASE_SEEKING:
+    case PHASE_PROVING: catch_up_end(d); break;
+    case PHASE_LOADING:
     case PHASE_CHECKING:
     case PHASE_REFUSED:
     case PHASE_FAILED: break;
@@ -290,6 +302,9 @@ static void take_log_broken(struct daemon *d, const struct bus_event *e)
 {
     switch (d->phase) {
     case PHASE_RESUMING:
+    case PHASE_SEEKING:
+    case PHASE_LOADING:
+    case PHASE_PROVING:
     case PHASE_FOLLOWING: check_genesis(d, e->why); break;
     case PHASE_WAITING:
     case PHASE_CHECKING: refuse(d, e->why); break;
@@ -335,6 +350,24 @@ static void take(struct daemon *d, const struct bus_event *e)
     }
 }
 
+/* What is older than a snapshot that is our own state and than the fleet lets journals go back. */
+static void prune(struct daemon *d)
+{
+    int64_t base;
+    struct mono now = mono_now();
+    if (d->replica == NULL || d->phase != PHASE_FOLLOWING ||
+        mono_diff_us(now, d->pruned) < PRUNE_US || replica_snapshot(d->replica, &base) < 0) {
+        return;
+    }
+    const struct control *c = replica_control(d->replica);
+    struct logtime before = {c->log_time.us - c->fleet->policy.journal_keep_us};
+    int64_t first = store_prune(&d->store, base, before);
+    d->pruned = now;
+    if (first >= 0 && daemon_commit(d)) {
+        log_event(&d->log, LOG_INFO, LOG_CODE("pruned"), LOG_INT("first", first));
+    }
+}
+
 void follow_pump(struct daemon *d)
 {
     d->pumped = mono_now();
@@ -346,6 +379,7 @@ void follow_pump(struct daemon *d)
     if (d->phase != PHASE_FAILED) {
         reports_save(d, false);
         (void)daemon_commit(d); /* a failure has its phase and its line already */
+        prune(d);
         equip_edges(d);
         equip_check_topics(d);
     }

@@ -18,6 +18,8 @@ static const char *notice_code(enum notice n)
     case NOTICE_REPORT_DROPPED: return "report-dropped";
     case NOTICE_BUS_LOST: return "bus-lost";
     case NOTICE_BUS_BACK: return "bus-back";
+    case NOTICE_SNAPSHOT: return "snapshot";
+    case NOTICE_SNAPSHOT_DIFFERS: return "snapshot-differs";
     }
     return "notice";
 }
@@ -27,6 +29,7 @@ static enum log_level notice_level(enum notice n)
     switch (n) {
     case NOTICE_HALTED:
     case NOTICE_UNDECIDED:
+    case NOTICE_SNAPSHOT_DIFFERS:
     case NOTICE_FENCE_SPLIT: return LOG_ERROR;
     case NOTICE_LOST_LEAD:
     case NOTICE_VOID_DECISION:
@@ -37,6 +40,7 @@ static enum log_level notice_level(enum notice n)
     case NOTICE_CLAIMED:
     case NOTICE_LEADING:
     case NOTICE_DECIDED:
+    case NOTICE_SNAPSHOT:
     case NOTICE_BUS_BACK: return LOG_INFO;
     case NOTICE_REPORT_DROPPED: return LOG_DEBUG; /* counted; a restarted probe repeats itself */
     }
@@ -64,6 +68,9 @@ const char *phase_name(enum phase p)
     case PHASE_RESUMING: return "resuming";
     case PHASE_CHECKING:
     case PHASE_REFUSED: return "refused";
+    case PHASE_SEEKING:
+    case PHASE_LOADING:
+    case PHASE_PROVING: return "catching-up";
     case PHASE_FOLLOWING: return "following";
     case PHASE_FAILED: return "failed";
     }

@@ -155,7 +155,10 @@ static void step(struct daemon *d, struct event *e, const struct bytes *encoded)
     }
     e->now = mono_now();
     int count = replica_step(d->replica, e, d->effects, REPLICA_MAX_EFFECTS);
-    if (encoded != NULL) {
+    if (encoded != NULL && d->phase == PHASE_PROVING) {
+        catch_up_folded(d, e->record.offset);
+    }
+    if (encoded != NULL && d->phase != PHASE_PROVING) {
         keep_record(d, e->record.record, e->record.offset, encoded); /* folded even if it failed */
     }
     if (count < 0) {

@@ -1,6 +1,8 @@
 /* store.c: gathering records, control state and downs into one journal transaction per wake. */
 #include "daemon/store.h"
 
+#include "wire/record.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +11,7 @@
 enum {
     ARENA_FIRST = 256 * 1024,
     ARENA_MOST = 512 * 1024 * 1024,
+    PRUNE_MOST = 500, /* records in one transaction */
 };
 
 int store_open(struct store *s, const char *path, size_t map_size, struct text *why)
@@ -199,6 +202,53 @@ void store_put_heard(struct store *s, uint16_t partition, const struct journal_h
     if (ready(s)) {
         journal_put_heard(s->journal, partition, heard);
     }
+}
+
+void store_restart(struct store *s, const struct digest *base)
+{
+    if (ready(s)) {
+        journal_put_restart(s->journal, base);
+        s->newest = -1;
+        s->control = true;
+    }
+}
+
+/* The record may go by its log time; one that cannot be read stays, and all behind it. */
+static bool is_before(const struct journal_entry *e, struct logtime before)
+{
+    struct arena arena;
+    struct record *r = malloc(sizeof *r);
+    size_t size = (record_arena_size(e->size) + 15) & ~(size_t)15;
+    void *memory = aligned_alloc(16, size);
+    bool is = false;
+    if (r != NULL && memory != NULL) {
+        arena_init(&arena, memory, size);
+        is = record_decode(e->bytes, e->size, &arena, r) == OK && r->log_time.us < before.us;
+    }
+    free(memory);
+    free(r);
+    return is;
+}
+
+int64_t store_prune(struct store *s, int64_t base, struct logtime before)
+{
+    struct journal_view *v = NULL;
+    struct journal_entry e = {.offset = -1};
+    if (s->status != OK || s->open || journal_view_open(s->journal, &v) != OK) {
+        return -1; /* later, from a view of all that was put */
+    }
+    uint32_t dropped = 0;
+    int status = journal_seek(v, JOURNAL_FIRST, &e);
+    while (status == OK && dropped < PRUNE_MOST && e.offset < base && is_before(&e, before)) {
+        dropped++;
+        status = journal_seek(v, JOURNAL_NEXT, &e);
+    }
+    journal_view_close(v);
+    if (status != OK || dropped == 0 || !ready(s)) {
+        return -1;
+    }
+    journal_prune(s->journal, e.offset);
+    return e.offset;
 }
 
 static int encode_control(struct store *s, const struct control *control, size_t *ret_size)

@@ -47,6 +47,12 @@ void store_put_record(struct store *s, int64_t offset, enum fold_void outcome, b
                       const void *bytes, size_t size);
 void store_put_down(struct store *s, const char *link, uint8_t end, const struct down *d);
 void store_put_heard(struct store *s, uint16_t partition, const struct journal_heard *heard);
+/* The journal begins anew behind a snapshot. */
+void store_restart(struct store *s, const struct digest *base);
+/* Drops some of the oldest records, if they are before offset `base` and their log time is before
+ * `before`; a few hundred at once, in the transaction of the wake. Gives the first one that is kept
+ * if any was dropped, else -1. */
+int64_t store_prune(struct store *s, int64_t base, struct logtime before);
 /* Commits what was gathered, with the control state when records are among it. OK too when there is
  * nothing to commit. Any failure is final: status stays, journal_why() tells. */
 int store_commit(struct store *s, const struct control *control) MUST_CHECK;

@@ -32,6 +32,7 @@
     X(LOCAL_CLOCK, "law 10: the local clock gets into the control state")                          \
     X(GLOBAL_STATE, "law 10: something survives a run")                                            \
     X(DRILL_GOES_ON, "law 11: a drill goes on beside a real incident")                             \
+    X(SNAPSHOT_FORGETS, "law 10: a snapshot is not the whole control state")                       \
     X(STATEFUL, "law 12: a stateful service is moved by the machine")
 #define BUG_ID(name, what) BUG_##name,
 enum bug { BUG_NONE, BUG_LIST(BUG_ID) BUG_COUNT };

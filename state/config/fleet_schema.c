@@ -688,6 +688,10 @@ static const struct schema_field policy_fields[] = {
                  "told by a service: from there on it is overloaded"),
     POLICY_SHARE(error_limit, 10000, ALL, "20%",
                  "of its requests, told by a service: from there on it fails"),
+    POLICY_COUNT(snapshot_records, 100, 10000000, "50000",
+                 "of the log, after which the leader writes the control state down"),
+    POLICY_DURATION(journal_keep, 3600 * SEC, 3650 * UINT64_C(86400) * SEC, "720h",
+                    "that journals go back; what is older than this and a snapshot is pruned"),
 };
 static const struct schema policy_schema = {"the policy section", "policy",
                                             SCHEMA_FIELDS(policy_fields)};

@@ -77,6 +77,11 @@ size_t control_encoded_size(const struct control *c);
  */
 struct digest control_digest(const struct control *c, void *scratch, size_t scratch_size);
 size_t control_digest_size(const struct control *c);
+/* Takes the control state out of a SNAPSHOT: that of its base, of this log, whole in itself (it
+ * matches all digests that it names). Whether it is the log's own only its control digest tells.
+ * ERR_INVALID: it is none; ERR_FULL: the arena has less than snapshot_arena_size() of its fleet. */
+int snapshot_read(const struct record *r, struct arena *a, struct control *ret_c) MUST_CHECK;
+size_t snapshot_arena_size(const struct fleet *f);
 /* Checks what must always hold of a control state; NULL, or a static sentence naming what is
  * broken. */
 const char *control_broken(const struct control *c);

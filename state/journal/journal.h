@@ -69,6 +69,12 @@ void journal_put_record(struct journal *j, int64_t offset, uint8_t outcome, bool
 /* The control state in canonical form after the record at applied. Only changed pages are written.
  */
 void journal_put_control(struct journal *j, int64_t applied, const void *bytes, size_t size);
+/* Forgets all records, for those behind a snapshot: the chain begins anew, with base before the
+ * first. Identity and local state stay; the control state is put with what follows. */
+void journal_put_restart(struct journal *j, const struct digest *base);
+/* Drops the records before first, which must be kept itself; the chain is verified from there on.
+ */
+void journal_prune(struct journal *j, int64_t first);
 /* The highest number of a local down of this link end, and whether it is down now. */
 struct journal_down {
     uint32_t number; /* 0: never down */

@@ -145,6 +145,19 @@ void journal_put_successor(struct journal *j, const struct journal_identity *ide
     put_meta(j, "identity", identity_codec, &wanted);
 }
 
+void journal_put_restart(struct journal *j, const struct digest *base)
+{
+    if (!may_put(j)) {
+        return;
+    }
+    int rc = mdb_drop(j->txn, j->records, 0);
+    if (rc != 0) {
+        journal_fail(j, "cannot leave the records before a snapshot", journal_error(rc), rc);
+        return;
+    }
+    j->chain = (struct chain){.base = *base, .head = *base, .newest = -1, .leaf = -1};
+}
+
 static void delete_leaf(struct journal *j)
 {
     uint8_t room[8];

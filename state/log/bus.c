@@ -147,6 +147,16 @@ int bus_tail_log(struct bus *bus, int64_t offset, struct mono now)
     return offset < 0 ? ERR_INVALID : tail_start(&bus->log, &bus->config, 1, offset, now);
 }
 
+int bus_tail_newest(struct bus *bus, struct mono now)
+{
+    return tail_start(&bus->log, &bus->config, 1, -1, now);
+}
+
+int64_t bus_log_high(const struct bus *bus)
+{
+    return tail_high(&bus->log);
+}
+
 int bus_tail_reports(struct bus *bus, uint16_t partitions, struct mono now)
 {
     if (partitions == 0 || partitions > BUS_MAX_PARTITIONS) {

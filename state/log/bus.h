@@ -27,6 +27,7 @@ enum {
     BUS_PUMP_MS = 250,
     BUS_TEXT_SIZE = 256,
     BUS_MAX_PARTITIONS = 1024, /* of spillway.reports */
+    BUS_NEWEST_RECORDS = 200,  /* many heartbeats' worth */
     BUS_MAX_IN_FLIGHT = 64,    /* appends handed over and not yet settled */
     BUS_REPORT_RING = 64,      /* newest reports kept while the bus is away */
     BUS_SILENCE_MS = 2000, /* without a word from a partition its end is asked for again; after as
@@ -104,6 +105,10 @@ const struct bus_stats *bus_stats(const struct bus *bus);
 /* Tails the log from this absolute offset (0: from the start). Called again it starts over there.
  */
 int bus_tail_log(struct bus *bus, int64_t offset, struct mono now) MUST_CHECK;
+/* The same from up to BUS_NEWEST_RECORDS before the log's end, to look at what it holds newest. */
+int bus_tail_newest(struct bus *bus, struct mono now) MUST_CHECK;
+/* Offset of the log's end as the brokers last told it with records; -1: nothing came yet. */
+int64_t bus_log_high(const struct bus *bus);
 /* Tails partitions 0 to partitions - 1 of the reports from the newest report of each. Called again
  * it changes to the new number of partitions. */
 int bus_tail_reports(struct bus *bus, uint16_t partitions, struct mono now) MUST_CHECK;

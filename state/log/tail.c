@@ -6,12 +6,26 @@
 #include <string.h>
 
 #define SILENCE_US (BUS_SILENCE_MS * US_PER_MS)
-/* The newest message of a partition and whatever follows. */
-#define FROM_NEWEST RD_KAFKA_OFFSET_TAIL(1)
 
 static const char *topic_of(enum tail_kind kind)
 {
     return kind == TAIL_LOG ? BUS_LOG_TOPIC : BUS_REPORTS_TOPIC;
+}
+
+/* The newest message of a partition and whatever follows; of the log the newest few. */
+static int64_t from_newest(const struct tail *t)
+{
+    return t->kind == TAIL_LOG ? RD_KAFKA_OFFSET_TAIL(BUS_NEWEST_RECORDS) : RD_KAFKA_OFFSET_TAIL(1);
+}
+
+int64_t tail_high(const struct tail *t)
+{
+    int64_t low = -1, high = -1;
+    if (t->rk == NULL || rd_kafka_get_watermark_offsets(t->rk, topic_of(t->kind), 0, &low, &high) !=
+                             RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return -1;
+    }
+    return high >= 0 ? high : -1;
 }
 
 void tail_init(struct tail *t, enum tail_kind kind, int fd, struct bus_stats *stats)
@@ -70,7 +84,7 @@ static int assign_all(struct tail *t)
     for (uint16_t i = 0; i < t->count; i++) {
         int64_t next = t->partitions[i].next;
         rd_kafka_topic_partition_list_add(list, topic_of(t->kind), i)->offset =
-            next >= 0 ? next : FROM_NEWEST;
+            next >= 0 ? next : from_newest(t);
     }
     rd_kafka_resp_err_t err = rd_kafka_assign(t->rk, list);
     rd_kafka_topic_partition_list_destroy(list);
@@ -136,7 +150,7 @@ static void lose(struct tail *t, uint16_t index, int status)
         p->lost_told = false;
         p->status = status;
         t->any_lost = true;
-        ask_again(t, index, t->kind == TAIL_LOG && p->next >= 0 ? p->next : FROM_NEWEST);
+        ask_again(t, index, t->kind == TAIL_LOG && p->next >= 0 ? p->next : from_newest(t));
     }
 }
 
@@ -152,7 +166,7 @@ void tail_pump(struct tail *t, struct mono now)
             continue;
         }
         if (!p->asked && mono_diff_us(now, p->heard) > SILENCE_US) {
-            ask_again(t, i, p->next >= 0 ? p->next : FROM_NEWEST);
+            ask_again(t, i, p->next >= 0 ? p->next : from_newest(t));
         } else if (p->asked && mono_diff_us(now, p->asked_at) > SILENCE_US) {
             lose(t, i, ERR_TIMEOUT);
         }
@@ -185,7 +199,7 @@ static int take_message(struct tail *t, const rd_kafka_message_t *m, struct bus_
     if (t->kind == TAIL_LOG && m->offset < p->next) {
         return 0; /* fetched before a seek and again after it */
     }
-    if (t->kind == TAIL_LOG && m->offset > p->next) {
+    if (t->kind == TAIL_LOG && p->next >= 0 && m->offset > p->next) {
         snprintf(t->why, sizeof(t->why), "the log goes on at offset %lld where %lld is due",
                  (long long)m->offset, (long long)p->next);
         return log_broken(t, ERR_CORRUPT, p->next, ret_event);
@@ -214,7 +228,7 @@ static int take_end(struct tail *t, const rd_kafka_topic_partition_t *at,
                     struct bus_event *ret_event)
 {
     struct tail_partition *p = &t->partitions[at->partition];
-    if (t->kind == TAIL_LOG && at->offset != p->next) {
+    if (t->kind == TAIL_LOG && p->next >= 0 && at->offset != p->next) {
         return 0; /* from before a seek */
     }
     p->next = at->offset;

@@ -42,6 +42,8 @@ void tail_done(struct tail *t);
  * message. */
 int tail_start(struct tail *t, const struct bus_config *config, uint16_t count, int64_t first,
                struct mono now) MUST_CHECK;
+/* End of partition 0 as the newest answer of its broker had it; -1: not known. Does not ask. */
+int64_t tail_high(const struct tail *t);
 void tail_pump(struct tail *t, struct mono now);
 /* 1 with the next event, or 0. */
 int tail_next(struct tail *t, struct bus_event *ret_event) MUST_CHECK;

@@ -217,6 +217,9 @@ struct policy {
     int64_t demand_fall_us;    /* between two steps down of the demand in force, a quarter each */
     uint32_t saturation_limit_ppm; /* from which on a service is overloaded; 0: not looked at */
     uint32_t error_limit_ppm;      /* of its requests, from which on it fails; 0: not looked at */
+    uint32_t
+        snapshot_records;    /* of the log, after which the leader writes the control state down */
+    int64_t journal_keep_us; /* log time that a journal goes back, if a snapshot is behind it */
 };
 
 struct fleet {

@@ -4,7 +4,7 @@
 #include <assert.h>
 
 /* Version of this form; a reader refuses a newer one. */
-enum { FLEET_FORM = 1 };
+enum { FLEET_FORM = 2 };
 
 /* An index into an array of count elements, or FLEET_NONE where that is allowed. */
 static void index_codec(struct codec *c, uint16_t *v, uint16_t count, bool may_be_none)
@@ -81,6 +81,8 @@ static void policy_codec(struct codec *c, struct policy *p)
     codec_i64(c, &p->demand_fall_us);
     codec_u32(c, &p->saturation_limit_ppm);
     codec_u32(c, &p->error_limit_ppm);
+    codec_u32(c, &p->snapshot_records);
+    codec_i64(c, &p->journal_keep_us);
 }
 
 static void prefix_codec(struct codec *c, struct prefix *p)

@@ -85,7 +85,7 @@ static void step(struct sim *s, uint16_t i, struct event *e)
 static void write_disk(struct node *n)
 {
     const struct control *c = replica_control(n->replica);
-    if (c->fleet == NULL) {
+    if (c->fleet == NULL || replica_unproven(n->replica)) {
         return;
     }
     size_t size = control_encoded_size(c);
@@ -103,6 +103,10 @@ static void commit(struct sim *s, uint16_t i)
     struct node *n = &s->nodes[i];
     const struct control *c = replica_control(n->replica);
     if (c->fleet == NULL || c->applied == n->disk.applied) {
+        return;
+    }
+    if (replica_unproven(n->replica)) {
+        oracle_commit(s, i, c); /* it must be equal all the same */
         return;
     }
     if (BUG(ACT_FIRST)) {
@@ -137,6 +141,8 @@ static const char *notice_text(enum notice n)
     case NOTICE_HELD: return "finds a hold";
     case NOTICE_BUS_LOST: return "cannot read the log";
     case NOTICE_BUS_BACK: return "reads the log again";
+    case NOTICE_SNAPSHOT: return "has verified a snapshot";
+    case NOTICE_SNAPSHOT_DIFFERS: return "finds a snapshot that is not its own state";
     case NOTICE_DECIDED:
     case NOTICE_INCIDENT:
     case NOTICE_REPORT_DROPPED: return NULL;
@@ -171,6 +177,10 @@ static void carry_out_one(struct sim *s, uint16_t i, uint32_t k)
         break;
     case EFFECT_INJECT: script_inject(s, i, &n->pending.injection); return;
     case EFFECT_NOTICE:
+        if (e->notice.notice == NOTICE_SNAPSHOT_DIFFERS) {
+            sim_fail(s, "law 10: the snapshot at record %lld is not node %u's state",
+                     (long long)e->notice.offset, i);
+        }
         if (e->notice.notice == NOTICE_HALTED) {
             sim_fail(s, "node %u halted at %lld: %d", i, (long long)e->notice.offset,
                      e->notice.status);
@@ -245,7 +255,7 @@ void node_start(struct sim *s, uint16_t i)
                                     .candidate = true,
                                     .version = FOLD_RULES_NEWEST};
     n->memory = n->memory == NULL ? aligned_alloc(16, (size + 15) / 16 * 16) : n->memory;
-    size_t most = control_arena_size(s->fleet) + control_arena_size(s->first);
+    size_t most = snapshot_arena_size(s->fleet) + snapshot_arena_size(s->first);
     void *room = sim_alloc(1, most);
     struct arena a;
     arena_init(&a, room, most);
@@ -258,8 +268,12 @@ void node_start(struct sim *s, uint16_t i)
         }
     }
     struct mono now = {s->now_us + (int64_t)i * 1000 * US_PER_SEC};
-    int status = replica_new(n->memory, size, &config, n->disk.control != NULL ? &restored : NULL,
-                             now, &n->replica);
+    config.unproven = n->disk.control == NULL && !n->from_start && snapshots_load(s, &a, &restored);
+    n->from_start = false;
+    bool has_state = n->disk.control != NULL || config.unproven;
+    int64_t applied = config.unproven ? restored.applied : n->disk.applied;
+    int status =
+        replica_new(n->memory, size, &config, has_state ? &restored : NULL, now, &n->replica);
     free(room);
     if (status != OK) {
         sim_fail(s, "node %u: replica_new says %d", i, status);
@@ -268,7 +282,7 @@ void node_start(struct sim *s, uint16_t i)
     n->fleet = replica_control(n->replica)->fleet_digest;
     n->up = true;
     n->lives++;
-    n->read = n->disk.applied + 1;
+    n->read = applied + 1;
     memset(n->ended, 0, sizeof n->ended);
     n->told_away = n->doomed = false;
     n->told_end_us = 0;
@@ -276,7 +290,7 @@ void node_start(struct sim *s, uint16_t i)
     memset(n->push_failed, 0, sizeof n->push_failed);
     memset(n->dns, 0, sizeof n->dns);
     n->routes.busy = n->features.busy = false;
-    if (n->disk.control != NULL) {
+    if (has_state) {
         tell_edges(s, i); /* what it asks for happens with the first flush of this life */
     }
 }
@@ -287,6 +301,12 @@ void node_crash(struct sim *s, uint16_t i)
     sim_trace(s, "node %u crashes", i);
     if (!n->doomed && !BUG(ACT_FIRST)) {
         write_disk(n); /* between two ticks everything is committed */
+    }
+    if (snapshots_wipe(s)) {
+        free(n->disk.control);
+        n->disk.control = NULL;
+        n->disk.applied = -1;
+        sim_trace(s, "node %u loses its journal", i);
     }
     drop_pending(n);
     n->up = false;
@@ -323,6 +343,13 @@ static void read_log(struct sim *s, uint16_t i)
         e.record.record = &r;
         e.record.offset = n->read++;
         step(s, i, &e);
+    }
+    if (n->read == s->log_end && replica_unproven(n->replica)) {
+        sim_trace(s, "node %u begins with the first record: nobody bears its snapshot out", i);
+        n->from_start = true;
+        drop_pending(n);
+        node_start(s, i);
+        return;
     }
     if (n->read == s->log_end && (news || s->now_us - n->told_end_us >= 100 * US_PER_MS)) {
         n->told_end_us = s->now_us;

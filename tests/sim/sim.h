@@ -150,6 +150,7 @@ struct node {
     struct digest fleet; /* that its probe, actuators and partitions are set up for */
     bool doomed;         /* dies in this tick, after its steps and before their commit */
     bool disk_full;
+    bool from_start; /* its next life reads the whole log */
     int64_t told_end_us;
     int64_t paused_until_us, back_at_us, bus_back_us;
     int64_t read; /* next offset to read */
@@ -323,7 +324,10 @@ struct sim {
     int64_t link_back_us[SIM_MAX_LINKS];
     int64_t probe_back_us[SIM_MAX_IDCS], server_back_us[SIM_MAX_SERVERS];
     int64_t next_fault_us, next_word_us, next_lone_us, next_order_us, next_spike_us;
-    uint16_t evacuated; /* an IDC, when everything was well again; FLEET_NONE: not yet */
+    struct rng snapshots; /* for what they do */
+    bool wipes;           /* leaders write snapshots, and who crashes may lose its journal */
+    uint32_t loads;       /* lives that began with a snapshot */
+    uint16_t evacuated;   /* an IDC, when everything was well again; FLEET_NONE: not yet */
     int64_t evacuated_us;
     bool evacuation_over;
     int64_t changed_us; /* when the world, or what a probe sees of it, changed last */
@@ -459,6 +463,13 @@ void drills_start(struct sim *s);
 void drills_tick(struct sim *s);
 /* Asked before a decision is folded: NULL, or what it does beside a real incident. */
 const char *drills_broken(const struct sim *s, const struct decide *d);
+
+/* snapshots.c */
+void snapshots_start(struct sim *s);
+/* This journal is gone. */
+bool snapshots_wipe(struct sim *s);
+/* The newest accepted one, as a daemon without a journal finds it; false: there is none. */
+bool snapshots_load(struct sim *s, struct arena *a, struct control *ret_c);
 
 /* spikes.c */
 void spikes_start(struct sim *s);

@@ -54,6 +54,7 @@ void world_start(struct sim *s)
     }
     orders_start(s);
     spikes_start(s);
+    snapshots_start(s);
     fleets_start(s);
     drills_start(s);
     for (uint16_t o = 0; o < s->fleet->idc_count; o++) {

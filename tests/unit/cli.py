@@ -414,16 +414,54 @@ def with_daemon(where, config, daemon, broker):
           'WHAT WAITS FOR A PERSON, AND HOW TO UNDO', 'DNS SERVERS', 'dns-shanghai', 'leads')) and '\033' not in screen, screen)
     done = run('approve', '99', '--reason', 'none such', *config)
     check('what does not wait cannot be approved', done.returncode == 1 and 'incident 99 is not open' in done.stderr, done)
+    check('a backup beside the living daemon', run('journal', 'backup', str(where / 'old-backup'), *config).returncode == 0)
     with_drill(config)
     with_orders(config)
     with_fleet(where, config)
     with_guest(where, config)
+    done = run('journal', 'restore', str(where / 'old-backup'), '--yes', *config)
+    check('no restore over a living one', done.returncode == 1 and 'stop it first' in done.stderr, done)
     broker.terminate()
     broker.wait(timeout=60)
     done = run('freeze', '--reason', 'the bus is away', *config)
     check('no answer of the log: exit 3, and how to ask again', done.returncode == 3 and '--request-id ' in done.stderr, done)
     daemon.terminate()
     check('spillwayd ends well', daemon.wait(timeout=60) == 0)
+
+
+def copies(where, config):
+    """Backup and restore: what must not be lost is not written over."""
+    journal, copy, old = where / 'journal', where / 'backup', where / 'old-backup'
+    done = run('journal', 'backup', str(copy), *config)
+    check('a backup is written and verified', done.returncode == 0 and 'verified' in done.stdout
+          and copy.stat().st_mode & 0o077 == 0, done)
+    check('but not over a file', (done := run('journal', 'backup', str(copy), *config)).returncode == 1 and 'never' in done.stderr, done)
+    done = run('journal', 'restore', str(copy), *config)
+    check('nothing without a word', done.returncode == 1 and 'never replaced' in done.stderr, done)
+    done = run('journal', 'restore', str(copy), '--yes', *config)
+    check('not over one that is as new', done.returncode == 1 and 'never replaced' in done.stderr, done)
+    if old.exists():
+        done = run('journal', 'restore', str(old), '--yes', *config)
+        check('not over a newer one', done.returncode == 1 and 'never replaced' in done.stderr, done)
+    journal.rename(where / 'aside')
+    done = run('journal', 'restore', str(copy), *config)
+    check('restore without a word does nothing', done.returncode == 2 and not journal.exists(), done)
+    damaged = bytearray(copy.read_bytes())
+    at = damaged.rfind(b'a test')
+    damaged[at:at + 6] = b'a lie!'
+    (where / 'damaged').write_bytes(damaged)
+    done = run('journal', 'restore', str(where / 'damaged'), '--yes', *config)
+    check('nor a damaged one', at > 0 and done.returncode == 1 and not journal.exists(), done)
+    done = run('journal', 'restore', str(copy), '--yes', *config)
+    check('where there is none it is put back', done.returncode == 0 and 'Restored' in done.stdout, done)
+    check('and is the same', run('journal', 'dump', '--json', *config).stdout
+          == run('journal', 'dump', '--json', '--journal', str(where / 'aside'), *config).stdout)
+    if old.exists():
+        journal.unlink()
+        check('an older one too', run('journal', 'restore', str(old), '--yes', *config).returncode == 0)
+        done = run('journal', 'restore', str(copy), '--yes', '--json', *config)
+        check('and a newer one over it', done.returncode == 0 and json.loads(done.stdout)['ok']
+              and run('journal', 'verify', *config).returncode == 0, done)
 
 
 def with_dead_daemon(where, config):
@@ -442,10 +480,57 @@ def with_dead_daemon(where, config):
           [r['offset'] for r in dump] == sorted(r['offset'] for r in dump), dump[:3])
     check('--limit takes the newest', [json.loads(line)['offset'] for line in
           run('journal', 'dump', '--json', '--limit', '2', *config).stdout.splitlines()] == [r['offset'] for r in dump[-2:]])
+    copies(where, config)
     features = json.loads(run('features', '--json', *config).stdout)['features']
     check('all features are served', len(features) == 16 and all(f['served'] for f in features), features)
     done = run('init', FLEET, '--yes', *config)
     check('a journal with a log refuses another', done.returncode == 1 and 'already' in done.stderr, done)
+
+
+def after_loss(where, config, port):
+    """The log is gone with its broker: it is begun anew from this host's journal, and the daemon goes over to it."""
+    before = json.loads(run('status', '--json', *config).stdout)
+    broker = subprocess.Popen([BROKER, '--listen', f'127.0.0.1:{port}', '--partitions', '4'], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True)
+    daemon = None
+    try:
+        at = broker.stdout.readline().split('127.0.0.1:')[1].split()[0].rstrip(',')
+        bus = ['--brokers', f'127.0.0.1:{at}']
+        check('reseed needs a reason', run('reseed', *bus, *config).returncode == 2)
+        done = run('reseed', '--reason', 'the log was lost', *bus, *config)
+        check('reseed without a word does nothing', done.returncode == 2 and 'not confirmed' in done.stderr
+              and f'generation {before["generation"]}' in done.stdout, done)
+        done = run('reseed', '--reason', 'x', '--yes', '--journal', str(where / 'damaged'), *bus, *config)
+        check('nor from a damaged journal', done.returncode == 1 and 'has begun' not in done.stdout, done)
+        fenced, other = where / 'newer.json', where / 'newer.yaml'
+        fenced.write_text(json.dumps({'metadata': {'fence': f'v=1 era={before["era"]} log={"0" * 32} gen=999999 digest={"0" * 64}'}}))
+        other.write_text(pathlib.Path(config[1]).read_text() + f'feature_file: {fenced}\n')
+        done = run('reseed', '--reason', 'x', '--yes', *bus, '--config', str(other))
+        check('nor where a fence is newer than the journal', done.returncode == 1 and "another host's journal is newer" in done.stderr, done)
+        done = run('reseed', '--reason', 'the log was lost', '--yes', '--json', *bus, *config)
+        seeded = json.loads(done.stdout) if done.returncode == 0 else {}
+        check('reseed begins the log anew, in a higher era', seeded.get('era', 0) > before['era']
+              and seeded['generation'] == before['generation'], done)
+        done = run('reseed', '--reason', 'again', '--yes', *bus, *config)
+        check('once', done.returncode == 1 and 'delete the topic' in done.stderr, done)
+        settings_file = pathlib.Path(config[1])
+        settings_file.write_text(re.sub(r'brokers: .*', f'brokers: ["127.0.0.1:{at}"]', settings_file.read_text()))
+        daemon = subprocess.Popen([SPILLWAYD, *config], stderr=subprocess.DEVNULL)
+        after = until(60, lambda: (s := status_of(config)) and s['daemon_alive'] and s['era'] == seeded.get('era') and s['leader'] and s)
+        check('the daemon goes over to it, with all that was in force', after and after['generation'] >= before['generation']
+              and len(after['orders']) == len(before['orders']), after)
+        check('and keeps the journal of the log before', (where / f'journal.era-{before["era"]}').exists())
+        done = run('journal', 'restore', str(where / 'backup'), '--yes', *config)
+        check('no restore over the living', done.returncode == 1, done)
+        daemon.terminate()
+        daemon.wait(timeout=60)
+        done = run('journal', 'restore', str(where / 'backup'), '--yes', *config)
+        check('and none of the log before over its successor', done.returncode == 1 and 'follows another log' in done.stderr, done)
+    finally:
+        for process in (daemon, broker):
+            if process and process.poll() is None:
+                process.terminate()
+                process.wait(timeout=60)
 
 
 def main():
@@ -465,6 +550,7 @@ def main():
             until(30, (where / 'control.sock').exists)
             with_daemon(where, config, daemon, broker)
             with_dead_daemon(where, config)
+            after_loss(where, config, 0)
         finally:
             for process in (daemon, broker):
                 if process and process.poll() is None:

@@ -127,6 +127,8 @@ static struct policy usual_policy(void)
                            .demand_band_ppm = 100000,
                            .demand_fall_us = 10000000,
                            .saturation_limit_ppm = 950000,
+                           .snapshot_records = 50000,
+                           .journal_keep_us = INT64_C(2592000000000),
                            .error_limit_ppm = 200000};
 }
 

@@ -228,6 +228,60 @@ START_TEST(records_are_walked_in_both_directions)
 }
 END_TEST
 
+START_TEST(what_is_pruned_is_gone_and_the_rest_verifies)
+{
+    struct journal *j = must_open(JOURNAL_WRITE, 0);
+    for (int64_t i = 0; i < 12; i++) {
+        put_batch(j, i);
+    }
+    struct journal_check whole = must_verify(j);
+    ck_assert_int_eq(journal_begin(j), OK);
+    journal_prune(j, 5); /* a heartbeat: it is not kept, and so nothing is pruned */
+    ck_assert_int_eq(journal_commit(j), ERR_NOT_FOUND);
+    ck_assert_int_eq(must_verify(j).first_offset, 0);
+    ck_assert_int_eq(journal_begin(j), OK);
+    journal_prune(j, 6);
+    ck_assert_int_eq(journal_commit(j), OK);
+    struct journal_check rest = must_verify(j);
+    ck_assert_int_eq(rest.first_offset, 6);
+    ck_assert_int_eq(rest.last_offset, 11);
+    ck_assert_int_eq(digest_compare(&rest.head, &whole.head), 0);
+    ck_assert_int_eq(journal_begin(j), OK);
+    journal_prune(j, 11); /* the newest, a heartbeat, alone */
+    ck_assert_int_eq(journal_commit(j), OK);
+    journal_close(j);
+    j = must_open(JOURNAL_WRITE, 0);
+    put_batch(j, 12);
+    rest = must_verify(j);
+    ck_assert_int_eq(rest.first_offset, 11);
+    ck_assert_uint_eq(rest.records, 2);
+    journal_close(j);
+}
+END_TEST
+
+START_TEST(a_restart_behind_a_snapshot_keeps_the_downs)
+{
+    struct journal *j = must_open(JOURNAL_WRITE, 0);
+    struct digest base = sha256_of("snapshot", 8);
+    struct journal_down down;
+    put_batch(j, 0);
+    put_batch(j, 1);
+    ck_assert_int_eq(journal_begin(j), OK);
+    journal_put_restart(j, &base);
+    journal_put_record(j, 700, 0, false, "behind it", 9);
+    journal_put_control(j, 700, "state", 5);
+    ck_assert_int_eq(journal_commit(j), OK);
+    struct journal_check check = must_verify(j);
+    ck_assert_int_eq(check.first_offset, 700);
+    ck_assert_uint_eq(check.records, 1);
+    struct journal_view *v = must_view(j);
+    ck_assert_int_eq(journal_down(v, "beijing-shanghai", 0, &down), OK);
+    ck_assert_uint_eq(down.number, 1);
+    journal_view_close(v);
+    journal_close(j);
+}
+END_TEST
+
 START_TEST(a_failed_transaction_leaves_nothing)
 {
     struct journal *j = must_open(JOURNAL_WRITE, 0);
@@ -683,6 +737,8 @@ static Suite *journal_suite(void)
     tcase_add_test(t, what_was_put_is_there_after_reopening);
     tcase_add_test(t, what_was_heard_is_kept_and_older_files_are_read);
     tcase_add_test(t, records_are_walked_in_both_directions);
+    tcase_add_test(t, what_is_pruned_is_gone_and_the_rest_verifies);
+    tcase_add_test(t, a_restart_behind_a_snapshot_keeps_the_downs);
     tcase_add_test(t, a_failed_transaction_leaves_nothing);
     tcase_add_test(t, the_chain_is_the_same_without_heartbeats);
     tcase_add_test(t, damage_in_a_record_is_found);
