@@ -488,7 +488,7 @@ static bool other_is_warm(const struct control *c, uint16_t me)
 static struct fitness fitness_of(struct replica *r, struct out *o)
 {
     const struct control *c = &r->control;
-    bool differs = agree_halts(&r->agree, c->fleet, o->me, leads(r));
+    bool differs = agree_halts(&r->agree, c, o->me, leads(r));
     if (differs != r->differs) {
         r->differs = differs;
         out_notice(o, differs ? NOTICE_HALTED : NOTICE_RESUMED, c->applied, ERR_INVARIANT, o->me);

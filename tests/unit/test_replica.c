@@ -19,16 +19,22 @@ static void *memory;
 static struct mono now;
 
 /* Replica 1 goes on from that control state, at time 0. */
+static void begin(uint64_t seed)
+{
+    struct replica_config config = {
+        .replica = 1, .incarnation = 42, .seed = seed, .candidate = true, .version = 1};
+    now = T(0);
+    ck_assert_int_eq(
+        replica_new(memory, replica_size(w->fleet), &config, &w->control, now, &replica), OK);
+}
+
 static void setup(void)
 {
     w = world_of_yaml(FLEETS "/three-idc.yaml");
     size_t size = replica_size(w->fleet);
     memory = aligned_alloc(16, (size + 15) / 16 * 16);
     ck_assert_ptr_nonnull(memory);
-    struct replica_config config = {
-        .replica = 1, .incarnation = 42, .seed = 7, .candidate = true, .version = 1};
-    now = T(0);
-    ck_assert_int_eq(replica_new(memory, size, &config, &w->control, now, &replica), OK);
+    begin(7);
 }
 
 static void teardown(void)
@@ -166,6 +172,48 @@ START_TEST(claims_after_a_lease_and_a_delay_and_not_before)
 }
 END_TEST
 
+/* When a replica with this seed claims that wakes every step_us at the latest, and hears nothing.
+ */
+static int64_t claimed_at(uint64_t seed, int64_t step_us)
+{
+    begin(seed);
+    at_end();
+    while (appended(RECORD_CLAIM) == NULL && now.us < 10 * LEASE) {
+        struct mono due = replica_deadline(replica);
+        struct mono step_at = mono_add(now, step_us);
+        now = due.us > now.us && due.us < step_at.us ? due : step_at;
+        tick();
+    }
+    return now.us;
+}
+
+START_TEST(the_delay_of_a_claim_is_drawn_and_not_by_the_load)
+{
+    int64_t least = INT64_MAX, most = 0;
+    for (uint64_t seed = 1; seed <= 32; seed++) {
+        int64_t at = claimed_at(seed, LEASE);
+        ck_assert_int_ge(at, LEASE);
+        ck_assert_int_lt(at, 2 * LEASE);
+        ck_assert_int_eq(at, claimed_at(seed, LEASE / 97)); /* however often it is woken */
+        least = at < least ? at : least;
+        most = at > most ? at : most;
+    }
+    ck_assert_int_gt(most - least, LEASE / 2);
+    int64_t first = 0,
+            same = 0; /* all of them were held up for as long: they do not claim at once */
+    for (uint64_t seed = 1; seed <= 32; seed++) {
+        begin(seed);
+        now = T(60);
+        at_end();
+        ck_assert_ptr_null(appended(RECORD_CLAIM));
+        int64_t due = replica_deadline(replica).us;
+        first = seed == 1 ? due : first;
+        same += due == first;
+    }
+    ck_assert_int_lt(same, 32);
+}
+END_TEST
+
 static void expect_no_claim_for(int seconds)
 {
     for (int i = 0; i < seconds; i++) {
@@ -231,6 +279,99 @@ START_TEST(a_stopping_leader_yields_at_once)
     step((struct event){.kind = EVENT_STOP});
     ck_assert_ptr_nonnull(appended(RECORD_HEARTBEAT));
     ck_assert(appended(RECORD_HEARTBEAT)->heartbeat.yield);
+}
+END_TEST
+
+/* Replica `id` is alive and has read every report; told with the sequences from this one on. */
+static void is_warm(uint16_t id, uint64_t sequence, bool halted)
+{
+    struct record r = by(RECORD_STEP, id, 5, sequence);
+    r.step.kind = STEP_ALIVE;
+    r.step.version = 1;
+    r.step.alive_base = replica_control(replica)->applied;
+    r.step.control = digest_of_replica();
+    r.step.warm = true;
+    r.step.halted = halted;
+    read_record(&r);
+}
+
+static void reads_all_reports(void)
+{
+    for (uint16_t i = 0; i < w->fleet->idc_count; i++) {
+        step((struct event){.kind = EVENT_PARTITION_END, .partition = i});
+    }
+}
+
+/* A person has the leader give its lead; FLEET_NONE: to whom it may be. */
+static enum fold_void transfer(uint16_t to, uint8_t request)
+{
+    struct record r = by(RECORD_OPERATOR, 2, 9, request);
+    r.operator.command = OPERATOR_TRANSFER;
+    r.operator.request.bytes[0] = request;
+    if (to != FLEET_NONE) {
+        r.operator.subject =(struct subject){SUBJECT_IDC, to, 0};
+    }
+    read_record(&r);
+    return replica_last_void(replica);
+}
+
+/* The leader's next heartbeat, read back: does it yield? */
+static bool next_beat_yields(void)
+{
+    at_end();
+    for (int i = 0; i < 400 && appended(RECORD_HEARTBEAT) == NULL; i++) {
+        now = mono_add(now, 10 * US_PER_MS);
+        tick();
+    }
+    ck_assert_ptr_nonnull(appended(RECORD_HEARTBEAT));
+    struct record beat = *appended(RECORD_HEARTBEAT);
+    read_record(&beat);
+    return beat.heartbeat.yield;
+}
+
+START_TEST(a_leader_gives_its_lead_and_goes_on_when_nobody_takes_it)
+{
+    lead_now();
+    reads_all_reports();
+    ck_assert_int_eq(transfer(FLEET_NONE, 1), FOLD_REQUEST_REFUSED); /* nobody is warm */
+    ck_assert(!next_beat_yields());
+    is_warm(2, 1, true);
+    ck_assert_int_eq(transfer(2, 2), FOLD_REQUEST_REFUSED); /* halted */
+    is_warm(2, 2, false);
+    ck_assert_int_eq(transfer(1, 3), FOLD_REQUEST_REFUSED); /* leads already */
+    ck_assert_int_eq(transfer(0, 4), FOLD_REQUEST_REFUSED); /* was never heard */
+    ck_assert_int_eq(transfer(2, 5), FOLD_ACCEPTED);
+    struct mono given = now;
+    ck_assert(next_beat_yields());
+    ck_assert(replica_control(replica)->leader_yields);
+    while (mono_diff_us(now, given) < 3 * LEASE) {
+        (void)next_beat_yields();
+    }
+    ck_assert(!next_beat_yields());
+    ck_assert(replica_leads(replica));
+}
+END_TEST
+
+START_TEST(who_was_named_claims_at_once_and_no_other)
+{
+    for (uint16_t to = 1; to <= 2; to++) {
+        begin(7);
+        reads_all_reports();
+        is_warm(1, 1, false);
+        is_warm(2, 1, false);
+        ck_assert_int_eq(transfer(to, 1), FOLD_ACCEPTED);
+        struct record beat = beat_of_0(2);
+        beat.heartbeat.yield = true;
+        read_record(&beat);
+        at_end();
+        now = mono_add(now, LEASE / 4);
+        tick();
+        ck_assert_int_eq(appended(RECORD_CLAIM) != NULL, to == 1);
+        now = mono_add(now, 2 * LEASE); /* the leader is silent after its word */
+        tick();
+        ck_assert_ptr_nonnull(appended(RECORD_CLAIM));
+        ck_assert_uint_eq(appended(RECORD_CLAIM)->epoch, 2);
+    }
 }
 END_TEST
 
@@ -612,6 +753,24 @@ START_TEST(a_leader_in_the_minority_halts_and_yields)
 }
 END_TEST
 
+START_TEST(a_leader_whom_no_majority_contradicts_with_one_voice_goes_on)
+{
+    lead_now();
+    int64_t offset;
+    for (uint16_t id = 0; id <= 2; id += 2) { /* each differs from all, and therefore halted */
+        struct record r = by(RECORD_STEP, id, 5, 1);
+        r.step.kind = STEP_ALIVE;
+        r.step.version = 1;
+        r.step.halted = true;
+        r.step.alive_base = replica_control(replica)->applied;
+        r.step.control.bytes[0] = (uint8_t)id;
+        read_record(&r);
+        ck_assert_ptr_null(replica_halted(replica, &offset));
+    }
+    ck_assert(!next_beat_yields());
+}
+END_TEST
+
 START_TEST(a_broken_record_halts_until_an_operator_skips_it)
 {
     int64_t offset = -1;
@@ -652,6 +811,9 @@ int main(void)
     tcase_add_test(t, a_leader_beats_four_times_a_lease_one_record_at_a_time);
     tcase_add_test(t, resends_the_same_record_and_after_two_leases_the_next_sequence);
     tcase_add_test(t, a_stopping_leader_yields_at_once);
+    tcase_add_test(t, the_delay_of_a_claim_is_drawn_and_not_by_the_load);
+    tcase_add_test(t, a_leader_gives_its_lead_and_goes_on_when_nobody_takes_it);
+    tcase_add_test(t, who_was_named_claims_at_once_and_no_other);
     tcase_add_test(t, log_time_is_the_newest_record_and_the_clock_since);
     tcase_add_test(t, a_timely_decision_is_acted_upon_at_once);
     tcase_add_test(t, a_late_decision_waits_for_a_word_of_somebody_who_knew_it);
@@ -666,6 +828,7 @@ int main(void)
     tcase_add_test(t, the_changes_of_an_undo_are_the_replicas_own);
     tcase_add_test(t, a_digest_that_differs_from_the_leaders_halts_until_a_majority_agrees);
     tcase_add_test(t, a_leader_in_the_minority_halts_and_yields);
+    tcase_add_test(t, a_leader_whom_no_majority_contradicts_with_one_voice_goes_on);
     tcase_add_test(t, a_broken_record_halts_until_an_operator_skips_it);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
