@@ -289,6 +289,15 @@ struct drills {
     struct drill books[2];
 };
 
+/* The lead, given by people. */
+struct transfers {
+    struct rng rng;
+    bool on;
+    int64_t next_us;
+    int64_t offset;    /* of the newest such word in this epoch; -1: none */
+    int64_t yields_us; /* since when its leader yields for it; -1: not yet */
+};
+
 struct sim {
     uint64_t seed;
     struct rng rng;
@@ -318,6 +327,7 @@ struct sim {
     struct carriers carriers;
     struct fleets fleets;
     struct drills drills;
+    struct transfers transfers;
     int64_t idc_died_us[SIM_MAX_IDCS], idc_back_us[SIM_MAX_IDCS]; /* back: also when it will be */
     int64_t idc_well_us[SIM_MAX_IDCS], idc_was_well_us[SIM_MAX_IDCS]; /* since then; 0: always */
     int64_t link_back_us[SIM_MAX_LINKS];
@@ -459,6 +469,11 @@ void drills_start(struct sim *s);
 void drills_tick(struct sim *s);
 /* Asked before a decision is folded: NULL, or what it does beside a real incident. */
 const char *drills_broken(const struct sim *s, const struct decide *d);
+
+/* transfers.c; record: one that counts. */
+void transfers_start(struct sim *s);
+void transfers_tick(struct sim *s);
+void transfers_record(struct sim *s, const struct record *r, int64_t offset);
 
 /* spikes.c */
 void spikes_start(struct sim *s);

@@ -53,6 +53,7 @@ void world_start(struct sim *s)
         carriers_start(s);
     }
     orders_start(s);
+    transfers_start(s);
     spikes_start(s);
     fleets_start(s);
     drills_start(s);
@@ -444,6 +445,7 @@ void world_tick(struct sim *s)
         speak(s);
     }
     orders_tick(s);
+    transfers_tick(s);
     spikes_tick(s);
     fleets_tick(s);
     drills_tick(s);
