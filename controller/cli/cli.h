@@ -46,6 +46,7 @@ int cli_fleet(struct cli *c);
 int cli_drill(struct cli *c);
 int cli_journal(struct cli *c);
 int cli_leader(struct cli *c);
+int cli_log(struct cli *c);
 int cli_features(struct cli *c);
 int cli_emergency(struct cli *c);
 

@@ -257,6 +257,22 @@ static void put_takeovers(const struct control *c, const struct subject *to, str
     }
 }
 
+/* --- A record that broke ------------------------------------------------------------------------
+ */
+
+/* Only where it broke: a replica that folded it keeps it. */
+static int prepare_skip(const struct daemon *d, const struct request *r, char *why)
+{
+    int64_t at = -1;
+    const char *halted = replica_halted(d->replica, &at);
+    if (halted != NULL && at > replica_control(d->replica)->applied && (uint64_t)at == r->number) {
+        return OK;
+    }
+    snprintf(why, WHY_SIZE, "record %llu is not where this replica has halted (spillway status)",
+             (unsigned long long)r->number);
+    return ERR_NOT_FOUND;
+}
+
 /* --- All ----------------------------------------------------------------------------------------
  */
 
@@ -282,9 +298,9 @@ int command_prepare(struct daemon *d, const struct request *r, struct operator_r
     case OPERATOR_PROMOTE: status = find_features(f, r, &o.subject, why); break;
     case OPERATOR_UNDO: status = prepare_undo(d, r, &o, ret_memory, why); break;
     case OPERATOR_DRILL: status = prepare_drill(f, r, &o, why); break;
+    case OPERATOR_SKIP: status = prepare_skip(d, r, why); break;
     case OPERATOR_APPROVE:
     case OPERATOR_RELEASE:
-    case OPERATOR_SKIP:
     case OPERATOR_FREEZE:
     case OPERATOR_ABORT:
     case OPERATOR_HOLD:

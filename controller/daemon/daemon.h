@@ -88,7 +88,8 @@ struct daemon {
     struct mono pumped;
     struct replica *replica; /* NULL while no fleet is known */
     void *replica_memory;
-    struct effect *effects; /* REPLICA_MAX_EFFECTS of them */
+    struct effect *effects;  /* REPLICA_MAX_EFFECTS of them */
+    char broken_record[512]; /* the one it halted at, in words; "": it has not */
 
     enum phase phase;
     char why[WHY_SIZE]; /* of PHASE_CHECKING, PHASE_REFUSED, PHASE_FAILED, or "" */
