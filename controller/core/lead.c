@@ -212,11 +212,26 @@ static void beat(struct lead *l, struct out *o, const struct fitness *fit)
     (void)launch(l, o, &r);
 }
 
+/* Every candidate runs newer rules than those in force, and so does this one. */
+static bool raise_rules(struct lead *l, struct out *o)
+{
+    uint32_t common = fold_rules_common(o->control);
+    uint32_t version = common < o->config->version ? common : o->config->version;
+    if (version <= o->control->rules) {
+        return false;
+    }
+    struct record r = out_record(o, RECORD_RULES, lead_time(l, o->now));
+    r.rules.version = version;
+    return launch(l, o, &r);
+}
+
 static void run_leader(struct lead *l, struct out *o, const struct fitness *fit)
 {
     struct mono due = mono_add(l->spoke, out_lease_us(o) / BEATS_PER_LEASE);
     if (l->reclaim && !yields(l, o, fit)) {
         claim(l, o);
+    } else if (!yields(l, o, fit) && raise_rules(l, o)) {
+        return;
     } else if (is_due(due, o->now) || yields(l, o, fit) != o->control->leader_yields) {
         beat(l, o, fit);
     } else {

@@ -44,7 +44,8 @@ struct replica {
     struct digest digest; /* of control at its applied offset */
     const char *broken;   /* NULL, or why record broken_at could not be folded */
     int64_t broken_at;
-    bool differs; /* digests: halted until they agree again */
+    uint32_t needs; /* rules version for want of which it broke, or 0 */
+    bool differs;   /* digests: halted until they agree again */
     enum fold_void last_void;
     struct mono stepped; /* when the last step was */
     struct mono deadline;
@@ -168,6 +169,21 @@ static void adopt_plan(struct replica *r, struct mono now)
     }
 }
 
+static const char *why_broken(int status, const struct control *c)
+{
+    if (status == ERR_INVARIANT) {
+        return "a record that counts breaks an invariant";
+    }
+    if (status == ERR_VERSION) {
+        return "a record demands rules of a newer version than this binary runs";
+    }
+    if (status == ERR_FULL) {
+        return "the fleet is larger than this process has room for";
+    }
+    return c->fleet == NULL ? "the first record is not a GENESIS that can be read"
+                            : "a record does not follow the one before it";
+}
+
 int replica_new(void *mem, size_t size, const struct replica_config *config,
                 const struct control *restored, struct mono now, struct replica **ret_r)
 {
@@ -191,6 +207,11 @@ int replica_new(void *mem, size_t size, const struct replica_config *config,
             return status;
         }
         take_digest(r);
+        if (r->control.rules > config->version) { /* an older binary than wrote this journal */
+            r->broken = why_broken(ERR_VERSION, &r->control);
+            r->broken_at = r->control.applied;
+            r->needs = r->control.rules;
+        }
         if (plan_is_effective(&r->control)) {
             adopt_plan(r, now);
         }
@@ -208,25 +229,11 @@ int replica_new(void *mem, size_t size, const struct replica_config *config,
 /* --- A record -----------------------------------------------------------------------------------
  */
 
-static const char *why_broken(int status, const struct control *c)
-{
-    if (status == ERR_INVARIANT) {
-        return "a record that counts breaks an invariant";
-    }
-    if (status == ERR_VERSION) {
-        return "a record demands rules of a newer version than this binary runs";
-    }
-    if (status == ERR_FULL) {
-        return "the fleet is larger than this process has room for";
-    }
-    return c->fleet == NULL ? "the first record is not a GENESIS that can be read"
-                            : "a record does not follow the one before it";
-}
-
 static void break_at(struct replica *r, struct out *o, int64_t offset, int status)
 {
     r->broken = why_broken(status, &r->control);
     r->broken_at = offset;
+    r->needs = 0;
     out_notice(o, NOTICE_HALTED, offset, status, o->me);
 }
 
@@ -234,7 +241,7 @@ static void break_at(struct replica *r, struct out *o, int64_t offset, int statu
 static void read_for_skip(struct replica *r, struct out *o, const struct record *record)
 {
     bool skips =
-        record->kind == RECORD_OPERATOR &&
+        r->broken_at > r->control.applied && record->kind == RECORD_OPERATOR &&
         record->operator.command == OPERATOR_SKIP && record->operator.argument ==(uint64_t)
             r->broken_at &&
         memcmp(record->log_id.bytes, r->control.log_id.bytes, sizeof record->log_id.bytes) == 0;
@@ -337,6 +344,12 @@ static void step_record(struct replica *r, struct out *o, const struct record *r
 {
     if (r->broken != NULL) {
         read_for_skip(r, o, record);
+        return;
+    }
+    uint32_t rules = fold_rules_raised(&r->control, record);
+    if (rules > r->config.version) {
+        break_at(r, o, offset, ERR_VERSION);
+        r->needs = rules;
         return;
     }
     bool had_fleet = r->control.fleet != NULL, led = leads(r);
@@ -643,6 +656,11 @@ struct fence replica_acting(const struct replica *r)
 bool replica_leads(const struct replica *r)
 {
     return leads(r);
+}
+
+uint32_t replica_needs(const struct replica *r)
+{
+    return r->broken != NULL ? r->needs : 0;
 }
 
 const char *replica_halted(const struct replica *r, int64_t *ret_offset)

@@ -193,5 +193,7 @@ struct fence replica_acting(const struct replica *r);
 bool replica_leads(const struct replica *r);
 /* NULL, or why acting is halted and at which offset. */
 const char *replica_halted(const struct replica *r, int64_t *ret_offset);
+/* The rules version for want of which it halted; 0: not for that. */
+uint32_t replica_needs(const struct replica *r);
 
 #endif

@@ -265,6 +265,13 @@ static int prepare_skip(const struct daemon *d, const struct request *r, char *w
 {
     int64_t at = -1;
     const char *halted = replica_halted(d->replica, &at);
+    const uint32_t needs = replica_needs(d->replica);
+    if (needs != 0) {
+        snprintf(why, WHY_SIZE,
+                 "the log needs rules version %u, and spillwayd here runs %u: upgrade it", needs,
+                 (unsigned)FOLD_RULES_NEWEST);
+        return ERR_VERSION;
+    }
     if (halted != NULL && at > replica_control(d->replica)->applied && (uint64_t)at == r->number) {
         return OK;
     }

@@ -154,6 +154,7 @@ struct node {
     int64_t paused_until_us, back_at_us, bus_back_us;
     int64_t read; /* next offset to read */
     uint64_t lives;
+    bool upgraded; /* its binary runs the next rules version */
     struct disk disk;
     struct job dns[SIM_MAX_SERVERS], routes, features;
     uint64_t acting; /* as the leader, upon this generation; 0: it does not lead or lags */
@@ -289,6 +290,13 @@ struct drills {
     struct drill books[2];
 };
 
+/* Rolling upgrades. */
+struct upgrades {
+    struct rng rng;
+    bool on;
+    int64_t next_us, newest_us;
+};
+
 /* The lead, given by people. */
 struct transfers {
     struct rng rng;
@@ -328,6 +336,7 @@ struct sim {
     struct fleets fleets;
     struct drills drills;
     struct transfers transfers;
+    struct upgrades upgrades;
     int64_t idc_died_us[SIM_MAX_IDCS], idc_back_us[SIM_MAX_IDCS]; /* back: also when it will be */
     int64_t idc_well_us[SIM_MAX_IDCS], idc_was_well_us[SIM_MAX_IDCS]; /* since then; 0: always */
     int64_t link_back_us[SIM_MAX_LINKS];
@@ -474,6 +483,10 @@ const char *drills_broken(const struct sim *s, const struct decide *d);
 void transfers_start(struct sim *s);
 void transfers_tick(struct sim *s);
 void transfers_record(struct sim *s, const struct record *r, int64_t offset);
+
+/* upgrades.c */
+void upgrades_start(struct sim *s);
+void upgrades_tick(struct sim *s);
 
 /* spikes.c */
 void spikes_start(struct sim *s);

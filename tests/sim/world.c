@@ -54,6 +54,7 @@ void world_start(struct sim *s)
     }
     orders_start(s);
     transfers_start(s);
+    upgrades_start(s);
     spikes_start(s);
     fleets_start(s);
     drills_start(s);
@@ -446,6 +447,7 @@ void world_tick(struct sim *s)
     }
     orders_tick(s);
     transfers_tick(s);
+    upgrades_tick(s);
     spikes_tick(s);
     fleets_tick(s);
     drills_tick(s);

@@ -19,13 +19,18 @@ static void *memory;
 static struct mono now;
 
 /* Replica 1 goes on from that control state, at time 0. */
-static void begin(uint64_t seed)
+static void begin_as(uint64_t seed, uint32_t version)
 {
     struct replica_config config = {
-        .replica = 1, .incarnation = 42, .seed = seed, .candidate = true, .version = 1};
+        .replica = 1, .incarnation = 42, .seed = seed, .candidate = true, .version = version};
     now = T(0);
     ck_assert_int_eq(
         replica_new(memory, replica_size(w->fleet), &config, &w->control, now, &replica), OK);
+}
+
+static void begin(uint64_t seed)
+{
+    begin_as(seed, 1);
 }
 
 static void setup(void)
@@ -282,6 +287,16 @@ START_TEST(a_stopping_leader_yields_at_once)
 }
 END_TEST
 
+static void alive_of(uint16_t replica_id, uint64_t sequence, const struct digest *d)
+{
+    struct record r = by(RECORD_STEP, replica_id, 5, sequence);
+    r.step.kind = STEP_ALIVE;
+    r.step.version = 1;
+    r.step.alive_base = replica_control(replica)->applied;
+    r.step.control = *d;
+    read_record(&r);
+}
+
 /* Replica `id` is alive and has read every report; told with the sequences from this one on. */
 static void is_warm(uint16_t id, uint64_t sequence, bool halted)
 {
@@ -333,13 +348,15 @@ START_TEST(a_leader_gives_its_lead_and_goes_on_when_nobody_takes_it)
 {
     lead_now();
     reads_all_reports();
-    ck_assert_int_eq(transfer(FLEET_NONE, 1), FOLD_REQUEST_REFUSED); /* nobody is warm */
+    ck_assert_int_eq(transfer(FLEET_NONE, 0), FOLD_REQUEST_REFUSED); /* nobody was heard */
     ck_assert(!next_beat_yields());
+    struct digest own = digest_of_replica();
+    alive_of(0, 1, &own);
+    ck_assert_int_eq(transfer(0, 1), FOLD_REQUEST_REFUSED); /* not warm */
     is_warm(2, 1, true);
     ck_assert_int_eq(transfer(2, 2), FOLD_REQUEST_REFUSED); /* halted */
     is_warm(2, 2, false);
     ck_assert_int_eq(transfer(1, 3), FOLD_REQUEST_REFUSED); /* leads already */
-    ck_assert_int_eq(transfer(0, 4), FOLD_REQUEST_REFUSED); /* was never heard */
     ck_assert_int_eq(transfer(2, 5), FOLD_ACCEPTED);
     struct mono given = now;
     ck_assert(next_beat_yields());
@@ -372,6 +389,61 @@ START_TEST(who_was_named_claims_at_once_and_no_other)
         ck_assert_ptr_nonnull(appended(RECORD_CLAIM));
         ck_assert_uint_eq(appended(RECORD_CLAIM)->epoch, 2);
     }
+}
+END_TEST
+
+static void says_version(uint16_t id, uint64_t sequence, uint32_t version)
+{
+    struct record r = by(RECORD_STEP, id, 5, sequence);
+    r.step.kind = STEP_ALIVE;
+    r.step.version = version;
+    r.step.alive_base = replica_control(replica)->applied;
+    r.step.control = digest_of_replica();
+    read_record(&r);
+    at_end();
+}
+
+START_TEST(new_rules_wait_for_every_candidate)
+{
+    begin_as(7, 3);
+    lead_now();
+    says_version(0, 1, 2);
+    says_version(1, 1, 3);
+    now = mono_add(now, LEASE);
+    at_end();
+    ck_assert_ptr_null(appended(RECORD_RULES)); /* one of them was never heard */
+    says_version(2, 1, 1);
+    ck_assert_ptr_null(appended(RECORD_RULES));
+    now = mono_add(now, 3 * LEASE); /* the heartbeat in flight is given up */
+    says_version(2, 2, 3);
+    for (int i = 0; i < 400 && appended(RECORD_RULES) == NULL; i++) {
+        now = mono_add(now, 10 * US_PER_MS);
+        at_end();
+    }
+    ck_assert_ptr_nonnull(appended(RECORD_RULES));
+    ck_assert_uint_eq(appended(RECORD_RULES)->rules.version, 2); /* that all of them run */
+}
+END_TEST
+
+START_TEST(an_older_binary_halts_at_newer_rules_and_says_what_it_needs)
+{
+    at_end();
+    for (uint16_t id = 0; id <= 2; id++) {
+        says_version(id, 1, 2); /* it ran the next one before, and was put back */
+    }
+    int64_t offset;
+    struct record r = by(RECORD_RULES, 0, 1, 2);
+    r.rules.version = 2;
+    read_record(&r);
+    ck_assert_ptr_nonnull(replica_halted(replica, &offset));
+    ck_assert_uint_eq(replica_needs(replica), 2);
+    expect_no_claim_for(10);
+    w->control.rules = 2; /* nor does it begin with a journal of such rules */
+    begin(7);
+    ck_assert_ptr_nonnull(replica_halted(replica, &offset));
+    ck_assert_uint_eq(replica_needs(replica), 2);
+    at_end();
+    expect_no_claim_for(10);
 }
 END_TEST
 
@@ -707,16 +779,6 @@ END_TEST
 /* --- Halting ------------------------------------------------------------------------------------
  */
 
-static void alive_of(uint16_t replica_id, uint64_t sequence, const struct digest *d)
-{
-    struct record r = by(RECORD_STEP, replica_id, 5, sequence);
-    r.step.kind = STEP_ALIVE;
-    r.step.version = 1;
-    r.step.alive_base = replica_control(replica)->applied;
-    r.step.control = *d;
-    read_record(&r);
-}
-
 START_TEST(a_digest_that_differs_from_the_leaders_halts_until_a_majority_agrees)
 {
     int64_t offset;
@@ -813,6 +875,8 @@ int main(void)
     tcase_add_test(t, a_stopping_leader_yields_at_once);
     tcase_add_test(t, the_delay_of_a_claim_is_drawn_and_not_by_the_load);
     tcase_add_test(t, a_leader_gives_its_lead_and_goes_on_when_nobody_takes_it);
+    tcase_add_test(t, new_rules_wait_for_every_candidate);
+    tcase_add_test(t, an_older_binary_halts_at_newer_rules_and_says_what_it_needs);
     tcase_add_test(t, who_was_named_claims_at_once_and_no_other);
     tcase_add_test(t, log_time_is_the_newest_record_and_the_clock_since);
     tcase_add_test(t, a_timely_decision_is_acted_upon_at_once);
