@@ -26,6 +26,7 @@ struct cli {
     const char *ttl, *request_id; /* --ttl, --request-id; NULL when not given */
     const char *reason, *journal, *control, *brokers, *config; /* options, NULL when not given */
     const char *drills;    /* --drills, or where they are installed */
+    const char *to;        /* --to, NULL when not given */
     const char *fleet;     /* --fleet, NULL when not given */
     const char *on, *mode; /* --on, --mode; NULL when not given */
     int64_t limit;         /* --limit, -1 when not given */
@@ -45,6 +46,8 @@ int cli_explain(struct cli *c);
 int cli_fleet(struct cli *c);
 int cli_drill(struct cli *c);
 int cli_journal(struct cli *c);
+int cli_leader(struct cli *c);
+int cli_log(struct cli *c);
 int cli_features(struct cli *c);
 int cli_emergency(struct cli *c);
 

@@ -21,7 +21,6 @@ static const struct form {
 } forms[] = {
     {"approve", "approve INCIDENT --reason TEXT", "its number in status", {"incident#"}},
     {"release", "release ORDER --reason TEXT", "its number in status", {"order#"}},
-    {"skip", "skip RECORD --reason TEXT", "its number, as the halted daemon says it", {"record#"}},
     {"undo", "undo DECISION --reason TEXT", "the number of a DECIDE in history", {"decision#"}},
     {"drain", "drain SUBJECT --reason TEXT", SUBJECTS, {"subject"}},
     {"undrain", "undrain SUBJECT --reason TEXT", SUBJECTS, {"subject"}},

@@ -74,7 +74,8 @@ static int read_command(const struct cli *c, struct trial *t)
     case OPERATOR_ABORT:
     case OPERATOR_HOLD:
     case OPERATOR_UNHOLD:
-    case OPERATOR_FLEET: return OK; /* fleet apply foresees by itself */
+    case OPERATOR_FLEET:
+    case OPERATOR_TRANSFER: return OK; /* fleet apply and leader transfer foresee by themselves */
     }
     return ERR_INVALID;
 }

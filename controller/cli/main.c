@@ -24,6 +24,7 @@ enum option_bit {
     OPT_TTL = 1 << 9,
     OPT_FLEET = 1 << 10,
     OPT_LATER = 1 << 11, /* reads the settings only when it needs them */
+    OPT_TO = 1 << 12,
     OPT_COMMAND = OPT_JSON | OPT_HOST | OPT_REASON | OPT_ASK,
 };
 
@@ -61,8 +62,11 @@ static const struct verb verbs[] = {
      "put back what a decision replaced, and keep it there"},
     {"release", OPT_COMMAND, cli_command, "release ORDER --reason TEXT",
      "end any of these orders (status numbers them)"},
-    {"skip", OPT_COMMAND, cli_command, "skip RECORD --reason TEXT",
+    {"log", OPT_JSON | OPT_HOST | OPT_REASON | OPT_YES | OPT_ASK, cli_log,
+     "log skip RECORD --reason TEXT [--yes]",
      "have halted replicas read on behind a record that breaks an invariant"},
+    {"leader", OPT_COMMAND | OPT_TO, cli_leader, "leader transfer [--to IDC] --reason TEXT",
+     "have the leader give its lead to another candidate; --dry-run says who could take it"},
     {"emergency", OPT_JSON | OPT_HOST | OPT_YES | OPT_REASON | OPT_FLEET, cli_emergency,
      "emergency list | hold SERVER|routes|features|all --reason TEXT\n"
      "        | set SERVER SERVICE VIEW ENTRANCE ... --reason TEXT | release ID --reason TEXT",
@@ -92,16 +96,27 @@ static const struct verb verbs[] = {
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };
 
 static const struct option long_options[] = {
-    {"json", no_argument, NULL, 'j'},          {"config", required_argument, NULL, 'c'},
-    {"journal", required_argument, NULL, 'J'}, {"control", required_argument, NULL, 'C'},
-    {"yes", no_argument, NULL, 'y'},           {"reason", required_argument, NULL, 'r'},
-    {"brokers", required_argument, NULL, 'b'}, {"development", no_argument, NULL, 'd'},
-    {"limit", required_argument, NULL, 'n'},   {"drills", required_argument, NULL, 'D'},
-    {"on", required_argument, NULL, 'o'},      {"mode", required_argument, NULL, 'm'},
-    {"ttl", required_argument, NULL, 't'},     {"request-id", required_argument, NULL, 'i'},
-    {"dry-run", no_argument, NULL, 'N'},       {"fleet", required_argument, NULL, 'f'},
-    {"help", no_argument, NULL, 'h'},          {"version", no_argument, NULL, 'V'},
-    {"check", no_argument, NULL, 'k'},         {NULL, 0, NULL, 0},
+    {"json", no_argument, NULL, 'j'},
+    {"config", required_argument, NULL, 'c'},
+    {"journal", required_argument, NULL, 'J'},
+    {"control", required_argument, NULL, 'C'},
+    {"yes", no_argument, NULL, 'y'},
+    {"reason", required_argument, NULL, 'r'},
+    {"brokers", required_argument, NULL, 'b'},
+    {"development", no_argument, NULL, 'd'},
+    {"limit", required_argument, NULL, 'n'},
+    {"drills", required_argument, NULL, 'D'},
+    {"on", required_argument, NULL, 'o'},
+    {"mode", required_argument, NULL, 'm'},
+    {"ttl", required_argument, NULL, 't'},
+    {"request-id", required_argument, NULL, 'i'},
+    {"dry-run", no_argument, NULL, 'N'},
+    {"fleet", required_argument, NULL, 'f'},
+    {"to", required_argument, NULL, 'T'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {"check", no_argument, NULL, 'k'},
+    {NULL, 0, NULL, 0},
 };
 
 static void print_help(FILE *out)
@@ -122,6 +137,7 @@ static void print_help(FILE *out)
         "  --reason TEXT     why, for the log; every command needs one\n"
         "  --yes             what would be typed to confirm is confirmed\n"
         "  --fleet FILE      of an emergency: the fleet, when there is no journal here\n"
+        "  --to IDC          who is to lead; any candidate that can without it\n"
         "  --ttl TIME        the order ends by itself after so long: 90s, 30min, 8h\n"
         "  --dry-run         say what a command would lead to, and write nothing\n"
         "  --request-id ID   32 hex digits: asking again with it does nothing twice\n"
@@ -239,6 +255,7 @@ static const struct place {
     {'f', OPT_FLEET, false, offsetof(struct cli, fleet)},
     {'o', OPT_TARGET, false, offsetof(struct cli, on)},
     {'m', OPT_TARGET, false, offsetof(struct cli, mode)},
+    {'T', OPT_TO, false, offsetof(struct cli, to)},
     {'t', OPT_TTL, false, offsetof(struct cli, ttl)},
     {'i', OPT_ASK, false, offsetof(struct cli, request_id)},
     {'N', OPT_ASK, true, offsetof(struct cli, dry_run)},

@@ -42,7 +42,15 @@ static void print_head(const struct cli *c, const struct host *h, const json_t *
             readable ? "" : "; the log cannot be read now: traffic stays where it is",
             trouble != NULL ? "; " : "", trouble != NULL ? trouble : "");
     if (halted != NULL) {
+        const json_t *at = json_object_get(live, "halted");
+        const json_int_t needs = json_integer_value(json_object_get(at, "needs"));
         fprintf(c->out, "%sHALTED     acting has stopped: %s%s\n", p.bad, halted, p.off);
+        if (needs > 0) {
+            fprintf(c->out,
+                    "           the log needs rules version %lld, spillwayd here runs %lld: "
+                    "upgrade it\n",
+                    (long long)needs, (long long)json_integer_value(json_object_get(at, "runs")));
+        }
     }
 }
 

@@ -50,14 +50,15 @@ void agree_heartbeat(struct agree *g, int64_t base, const struct digest *d)
     }
 }
 
-bool agree_halts(const struct agree *g, const struct fleet *f, uint16_t me, bool leads)
+bool agree_halts(const struct agree *g, const struct control *c, uint16_t me, bool leads)
 {
+    const struct fleet *f = c->fleet;
     uint32_t candidates = 0, same = 0, differ = 0;
     for (uint16_t i = 0; i < f->idc_count; i++) {
         if (f->idcs[i].candidate) {
             candidates++;
             same += i == me || g->with[i] == AGREE_SAME;
-            differ += i != me && g->with[i] == AGREE_DIFFERS;
+            differ += i != me && g->with[i] == AGREE_DIFFERS && !c->alive[i].halted;
         }
     }
     uint32_t majority = candidates / 2 + 1;

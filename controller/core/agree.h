@@ -32,7 +32,9 @@ const struct digest *agree_at(const struct agree *g, int64_t offset);
 void agree_alive(struct agree *g, uint16_t idc, int64_t base, const struct digest *d);
 void agree_heartbeat(struct agree *g, int64_t base, const struct digest *d);
 /* True when this replica may not act: it differs from the leader and has no majority of candidates
- * behind it; or it leads and a majority of candidates differs from it. */
-bool agree_halts(const struct agree *g, const struct fleet *f, uint16_t me, bool leads);
+ * behind it; or it leads and a majority of candidates agrees on another digest. Those who differ
+ * from the leader say by their `alive` that they are not halted once they have that majority: a
+ * leader whom all others contradict, each with a digest of its own, goes on. */
+bool agree_halts(const struct agree *g, const struct control *c, uint16_t me, bool leads);
 
 #endif

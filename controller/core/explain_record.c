@@ -155,6 +155,12 @@ static void put_operator(const struct fleet *f, const struct operator_record *o,
     case OPERATOR_HOLD: put_numbered(t, " placed break-glass hold ", o->argument); break;
     case OPERATOR_UNHOLD: put_numbered(t, " releases break-glass hold ", o->argument); break;
     case OPERATOR_FLEET: text_put(t, " gives a new fleet"); break;
+    case OPERATOR_TRANSFER:
+        text_put(t, " has the leader give its lead");
+        if ((unsigned)o->subject.kind != 0) {
+            put_about(f, t, " to ", &o->subject);
+        }
+        break;
     }
     if (o->ttl_us > 0) {
         text_put(t, " for ");

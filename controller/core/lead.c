@@ -1,10 +1,13 @@
 /* lead.c: claim, lease, heartbeat and the one record in flight. */
 #include "core/lead.h"
 
+#include "base/bug.h"
+
 #include <assert.h>
 #include <string.h>
 
-enum { BEATS_PER_LEASE = 4, RESENDS_PER_LEASE = 2 };
+/* A leader that gave its lead away, and that nobody took it from for so long, goes on. */
+enum { BEATS_PER_LEASE = 4, RESENDS_PER_LEASE = 2, LEASES_GIVEN = 3 };
 
 void lead_init(struct lead *l, uint64_t seed, struct logtime time, struct mono now)
 {
@@ -90,6 +93,20 @@ static bool came_late(const struct lead *l, const struct out *o, const struct re
            !(is_flight(l, o->config, r) && within(l->first_sent, o->now, 2 * out_lease_us(o)));
 }
 
+/* This epoch's leader is to be followed by another now. */
+static bool is_given(const struct lead *l, const struct out *o)
+{
+    return l->given_epoch == o->control->epoch && o->control->epoch > 0 &&
+           (!is_due(l->given_until, o->now) || BUG(GIVEN_FOR_EVER));
+}
+
+static void give(struct lead *l, const struct out *o, const struct subject *to)
+{
+    l->given_epoch = o->control->epoch;
+    l->given_to = to->kind == SUBJECT_IDC ? to->a : FLEET_NONE;
+    l->given_until = mono_add(o->now, LEASES_GIVEN * out_lease_us(o));
+}
+
 bool lead_folded(struct lead *l, struct out *o, const struct record *r, enum fold_void why)
 {
     bool timely = false;
@@ -97,6 +114,10 @@ bool lead_folded(struct lead *l, struct out *o, const struct record *r, enum fol
         timely = r->kind == RECORD_DECIDE && in_time(l, o);
         l->reclaim = (l->reclaim && r->kind != RECORD_CLAIM) || came_late(l, o, r);
         l->heard = o->now;
+    }
+    if (why == FOLD_ACCEPTED && r->kind == RECORD_OPERATOR &&
+        r->operator.command == OPERATOR_TRANSFER) {
+        give(l, o, &r->operator.subject);
     }
     if (is_flight(l, o->config, r) && why != FOLD_DUPLICATE) {
         l->in_flight = false;
@@ -178,35 +199,58 @@ static void claim(struct lead *l, struct out *o)
     }
 }
 
+static bool yields(const struct lead *l, const struct out *o, const struct fitness *fit)
+{
+    return fit->must_yield || is_given(l, o);
+}
+
 static void beat(struct lead *l, struct out *o, const struct fitness *fit)
 {
     struct record r = out_record(o, RECORD_HEARTBEAT, lead_time(l, o->now));
     r.heartbeat.control = *fit->control;
-    r.heartbeat.yield = fit->must_yield;
+    r.heartbeat.yield = yields(l, o, fit);
     r.heartbeat.snapshot = o->control->snapshot;
     (void)launch(l, o, &r);
+}
+
+/* Every candidate runs newer rules than those in force, and so does this one. */
+static bool raise_rules(struct lead *l, struct out *o)
+{
+    uint32_t common = fold_rules_common(o->control);
+    uint32_t version = common < o->config->version ? common : o->config->version;
+    if (version <= o->control->rules) {
+        return false;
+    }
+    struct record r = out_record(o, RECORD_RULES, lead_time(l, o->now));
+    r.rules.version = version;
+    return launch(l, o, &r);
 }
 
 static void run_leader(struct lead *l, struct out *o, const struct fitness *fit)
 {
     struct mono due = mono_add(l->spoke, out_lease_us(o) / BEATS_PER_LEASE);
-    if (l->reclaim && !fit->must_yield) {
+    if (l->reclaim && !yields(l, o, fit)) {
         claim(l, o);
-    } else if (is_due(due, o->now) || fit->must_yield != o->control->leader_yields) {
+    } else if (!yields(l, o, fit) && raise_rules(l, o)) {
+        return;
+    } else if (is_due(due, o->now) || yields(l, o, fit) != o->control->leader_yields) {
         beat(l, o, fit);
     } else {
         out_wake(o, due);
     }
 }
 
-/* A lease of silence and a random delay, or only the delay when the leader yields. The seed draws
- * it, not the load: two candidates that were equally late must not stay so. */
+/* A lease of silence and a random delay, or only the delay when the leader yields, unless it yields
+ * to another. The seed draws it, not the load: two candidates that were equally late must not stay
+ * so. */
 static void draw_claim(struct lead *l, const struct out *o)
 {
     const struct control *c = o->control;
     int64_t lease_us = out_lease_us(o);
-    uint64_t spread = (uint64_t)(c->leader_yields ? lease_us / BEATS_PER_LEASE : lease_us);
-    struct mono from = c->leader_yields ? o->now : mono_add(l->heard, lease_us);
+    bool open =
+        c->leader_yields && (!is_given(l, o) || l->given_to == FLEET_NONE || l->given_to == o->me);
+    uint64_t spread = (uint64_t)(open ? lease_us / BEATS_PER_LEASE : lease_us);
+    struct mono from = open ? o->now : mono_add(l->heard, lease_us);
     from = mono_diff_us(from, o->now) > 0 ? from : o->now;
     l->claim_at = mono_add(from, (int64_t)rng_below(&l->rng, spread));
     l->drawn_for = c->leader_newest;
@@ -251,7 +295,7 @@ void lead_run(struct lead *l, struct out *o, const struct fitness *fit)
 bool lead_may_decide(const struct lead *l, const struct out *o, const struct fitness *fit)
 {
     return l->at_end && !l->lost && !l->in_flight && !l->reclaim && !fit->halted &&
-           !fit->must_yield && lead_is_mine(o->config, o->control) &&
+           !yields(l, o, fit) && lead_is_mine(o->config, o->control) &&
            within(l->heard, o->now, out_lease_us(o));
 }
 

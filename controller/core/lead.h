@@ -28,6 +28,11 @@ struct lead {
     struct mono claim_at;
     /* A decision of ours came back late: another claim makes it wait for confirmation (lead.c). */
     bool reclaim;
+    /* A person's word that somebody else leads (OPERATOR transfer): of that epoch, until then. Kept
+     * here and not in the control state: it only says who is quick to claim. */
+    uint64_t given_epoch;
+    uint16_t given_to; /* idc; FLEET_NONE: any */
+    struct mono given_until;
 };
 
 void lead_init(struct lead *l, uint64_t seed, struct logtime time, struct mono now);

@@ -46,6 +46,7 @@ struct replica {
     struct digest digest; /* of control at its applied offset */
     const char *broken;   /* NULL, or why record broken_at could not be folded */
     int64_t broken_at;
+    uint32_t needs; /* rules version for want of which it broke, or 0 */
     bool differs;  /* digests: halted until they agree again */
     bool unproven; /* restored from a SNAPSHOT that no leader's word has borne out yet */
     int64_t verified,
@@ -175,6 +176,21 @@ static void adopt_plan(struct replica *r, struct mono now)
     }
 }
 
+static const char *why_broken(int status, const struct control *c)
+{
+    if (status == ERR_INVARIANT) {
+        return "a record that counts breaks an invariant";
+    }
+    if (status == ERR_VERSION) {
+        return "a record demands rules of a newer version than this binary runs";
+    }
+    if (status == ERR_FULL) {
+        return "the fleet is larger than this process has room for";
+    }
+    return c->fleet == NULL ? "the first record is not a GENESIS that can be read"
+                            : "a record does not follow the one before it";
+}
+
 int replica_new(void *mem, size_t size, const struct replica_config *config,
                 const struct control *restored, struct mono now, struct replica **ret_r)
 {
@@ -200,6 +216,11 @@ int replica_new(void *mem, size_t size, const struct replica_config *config,
             return status;
         }
         take_digest(r);
+        if (r->control.rules > config->version) { /* an older binary than wrote this journal */
+            r->broken = why_broken(ERR_VERSION, &r->control);
+            r->broken_at = r->control.applied;
+            r->needs = r->control.rules;
+        }
         if (plan_is_effective(&r->control) && !r->unproven) {
             adopt_plan(r, now);
         }
@@ -217,25 +238,11 @@ int replica_new(void *mem, size_t size, const struct replica_config *config,
 /* --- A record -----------------------------------------------------------------------------------
  */
 
-static const char *why_broken(int status, const struct control *c)
-{
-    if (status == ERR_INVARIANT) {
-        return "a record that counts breaks an invariant";
-    }
-    if (status == ERR_VERSION) {
-        return "a record demands rules of a newer version than this binary runs";
-    }
-    if (status == ERR_FULL) {
-        return "the fleet is larger than this process has room for";
-    }
-    return c->fleet == NULL ? "the first record is not a GENESIS that can be read"
-                            : "a record does not follow the one before it";
-}
-
 static void break_at(struct replica *r, struct out *o, int64_t offset, int status)
 {
     r->broken = why_broken(status, &r->control);
     r->broken_at = offset;
+    r->needs = 0;
     out_notice(o, NOTICE_HALTED, offset, status, o->me);
 }
 
@@ -243,7 +250,7 @@ static void break_at(struct replica *r, struct out *o, int64_t offset, int statu
 static void read_for_skip(struct replica *r, struct out *o, const struct record *record)
 {
     bool skips =
-        record->kind == RECORD_OPERATOR &&
+        r->broken_at > r->control.applied && record->kind == RECORD_OPERATOR &&
         record->operator.command == OPERATOR_SKIP && record->operator.argument ==(uint64_t)
             r->broken_at &&
         memcmp(record->log_id.bytes, r->control.log_id.bytes, sizeof record->log_id.bytes) == 0;
@@ -379,6 +386,12 @@ static void step_record(struct replica *r, struct out *o, const struct record *r
 {
     if (r->broken != NULL) {
         read_for_skip(r, o, record);
+        return;
+    }
+    uint32_t rules = fold_rules_raised(&r->control, record);
+    if (rules > r->config.version) {
+        break_at(r, o, offset, ERR_VERSION);
+        r->needs = rules;
         return;
     }
     bool had_fleet = r->control.fleet != NULL, led = leads(r);
@@ -531,7 +544,7 @@ static bool other_is_warm(const struct control *c, uint16_t me)
 static struct fitness fitness_of(struct replica *r, struct out *o)
 {
     const struct control *c = &r->control;
-    bool differs = agree_halts(&r->agree, c->fleet, o->me, leads(r));
+    bool differs = agree_halts(&r->agree, c, o->me, leads(r));
     if (differs != r->differs) {
         r->differs = differs;
         out_notice(o, differs ? NOTICE_HALTED : NOTICE_RESUMED, c->applied, ERR_INVARIANT, o->me);
@@ -697,6 +710,11 @@ struct fence replica_acting(const struct replica *r)
 bool replica_leads(const struct replica *r)
 {
     return leads(r);
+}
+
+uint32_t replica_needs(const struct replica *r)
+{
+    return r->broken != NULL ? r->needs : 0;
 }
 
 const char *replica_halted(const struct replica *r, int64_t *ret_offset)

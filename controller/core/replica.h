@@ -202,5 +202,7 @@ bool replica_unproven(const struct replica *r);
 int64_t replica_snapshot(const struct replica *r, int64_t *ret_base);
 /* NULL, or why acting is halted and at which offset. */
 const char *replica_halted(const struct replica *r, int64_t *ret_offset);
+/* The rules version for want of which it halted; 0: not for that. */
+uint32_t replica_needs(const struct replica *r);
 
 #endif

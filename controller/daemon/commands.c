@@ -5,6 +5,7 @@
 #include "config/fleet_config.h"
 #include "core/decide.h"
 #include "core/explain.h"
+#include "fold/takeover.h"
 #include "wire/record.h"
 
 #include <stdio.h>
@@ -218,6 +219,67 @@ static int prepare_fleet(struct daemon *d, const struct request *r, struct opera
     return status;
 }
 
+/* --- The lead -----------------------------------------------------------------------------------
+ */
+
+static int prepare_transfer(const struct fleet *f, const struct request *r,
+                            struct operator_record *o, char *why)
+{
+    if (r->subject[0] == '\0') {
+        return OK;
+    }
+    o->subject = (struct subject){SUBJECT_IDC, fleet_find_idc(f, r->subject), 0};
+    if (o->subject.a == FLEET_NONE) {
+        snprintf(why, WHY_SIZE, "to: found \"%s\", expected an IDC of fleet %s", r->subject,
+                 f->name);
+        return ERR_NOT_FOUND;
+    }
+    return OK;
+}
+
+/* Why nobody, or not the one that was named, takes over. */
+static void put_takeovers(const struct control *c, const struct subject *to, struct text *t)
+{
+    if (c->epoch == 0) {
+        text_put(t, "nobody leads");
+        return;
+    }
+    bool first = true;
+    for (uint16_t i = 0; i < c->fleet->idc_count; i++) {
+        bool meant = (unsigned)to->kind == 0 ? c->fleet->idcs[i].candidate : to->a == i;
+        if (meant) {
+            text_put(t, first ? "" : "; ");
+            text_put(t, c->fleet->idcs[i].name);
+            text_put(t, " ");
+            text_put(t, takeover_text(takeover_of(c, i)));
+            first = false;
+        }
+    }
+}
+
+/* --- A record that broke ------------------------------------------------------------------------
+ */
+
+/* Only where it broke: a replica that folded it keeps it. */
+static int prepare_skip(const struct daemon *d, const struct request *r, char *why)
+{
+    int64_t at = -1;
+    const char *halted = replica_halted(d->replica, &at);
+    const uint32_t needs = replica_needs(d->replica);
+    if (needs != 0) {
+        snprintf(why, WHY_SIZE,
+                 "the log needs rules version %u, and spillwayd here runs %u: upgrade it", needs,
+                 (unsigned)FOLD_RULES_NEWEST);
+        return ERR_VERSION;
+    }
+    if (halted != NULL && at > replica_control(d->replica)->applied && (uint64_t)at == r->number) {
+        return OK;
+    }
+    snprintf(why, WHY_SIZE, "record %llu is not where this replica has halted (spillway status)",
+             (unsigned long long)r->number);
+    return ERR_NOT_FOUND;
+}
+
 /* --- All ----------------------------------------------------------------------------------------
  */
 
@@ -243,14 +305,15 @@ int command_prepare(struct daemon *d, const struct request *r, struct operator_r
     case OPERATOR_PROMOTE: status = find_features(f, r, &o.subject, why); break;
     case OPERATOR_UNDO: status = prepare_undo(d, r, &o, ret_memory, why); break;
     case OPERATOR_DRILL: status = prepare_drill(f, r, &o, why); break;
+    case OPERATOR_SKIP: status = prepare_skip(d, r, why); break;
     case OPERATOR_APPROVE:
     case OPERATOR_RELEASE:
-    case OPERATOR_SKIP:
     case OPERATOR_FREEZE:
     case OPERATOR_ABORT:
     case OPERATOR_HOLD:
     case OPERATOR_UNHOLD: break;
     case OPERATOR_FLEET: status = prepare_fleet(d, r, &o, ret_memory, why); break;
+    case OPERATOR_TRANSFER: status = prepare_transfer(f, r, &o, why); break;
     }
     if (status == OK) {
         *ret_command = o;
@@ -321,8 +384,9 @@ json_t *command_answer(struct daemon *d, const struct operator_record *command, 
     return answer;
 }
 
-static void put_not_found(const struct fleet *f, const struct operator_record *o, struct text *t)
+static void put_not_found(const struct control *c, const struct operator_record *o, struct text *t)
 {
+    const struct fleet *f = c->fleet;
     switch (o->command) {
     case OPERATOR_APPROVE: text_put(t, "incident "); break;
     case OPERATOR_RELEASE: text_put(t, "order "); break;
@@ -342,6 +406,7 @@ static void put_not_found(const struct fleet *f, const struct operator_record *o
     case OPERATOR_DRAIN:
     case OPERATOR_PIN:
     case OPERATOR_FREEZE: text_put(t, "there is no such thing"); return;
+    case OPERATOR_TRANSFER: put_takeovers(c, &o->subject, t); return;
     case OPERATOR_FLEET:
         text_put(t,
                  "the log cannot follow to that fleet: it keeps its name and its zone, and an IDC "
@@ -373,7 +438,7 @@ void command_refusal(const struct daemon *d, const struct operator_record *comma
     const struct control *c = replica_control(d->replica);
     struct text t = text_over(why, WHY_SIZE);
     switch (status) {
-    case ERR_NOT_FOUND: put_not_found(c->fleet, command, &t); return;
+    case ERR_NOT_FOUND: put_not_found(c, command, &t); return;
     case ERR_FULL:
         text_put(&t, "there are ");
         text_put_int(&t, ORDER_MAX);

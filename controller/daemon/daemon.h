@@ -99,7 +99,8 @@ struct daemon {
     struct mono pumped;
     struct replica *replica; /* NULL while no fleet is known */
     void *replica_memory;
-    struct effect *effects; /* REPLICA_MAX_EFFECTS of them */
+    struct effect *effects;  /* REPLICA_MAX_EFFECTS of them */
+    char broken_record[512]; /* the one it halted at, in words; "": it has not */
 
     enum phase phase;
     struct catch_up catch_up;

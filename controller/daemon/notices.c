@@ -56,6 +56,7 @@ void notices_log(const struct daemon *d, const struct effect *e)
     log_event(&d->log, notice_level(e->notice.notice), LOG_CODE(notice_code(e->notice.notice)),
               LOG_INT("offset", e->notice.offset), LOG_INT("status", status),
               LOG_INT("subject", e->notice.subject),
+              LOG_INT("needs", halted != NULL ? replica_needs(d->replica) : 0),
               LOG_STR("why", halted != NULL ? halted
                              : status == OK ? ""
                                             : error_text(status)));

@@ -49,7 +49,8 @@ enum {
     TAKES_TIER = 4,
     TAKES_TTL = 8,
     TAKES_DRILL = 16,
-    TAKES_FLEET = 32
+    TAKES_FLEET = 32,
+    TAKES_TO = 64
 };
 
 static const struct form {
@@ -73,6 +74,7 @@ static const struct form {
     {"pin", OPERATOR_PIN, NULL, TAKES_SUBJECT | TAKES_TTL},
     {"freeze", OPERATOR_FREEZE, NULL, TAKES_TTL},
     {"fleet", OPERATOR_FLEET, NULL, TAKES_FLEET},
+    {"leader-transfer", OPERATOR_TRANSFER, NULL, TAKES_TO},
 };
 
 static const struct form *find_form(const char *name)
@@ -160,6 +162,11 @@ static int read_fields(const json_t *object, const struct form *form, struct req
         !read_name(json_object_get(object, "subject"), r->subject, sizeof r->subject)) {
         return refuse("subject: expected a name, as in beijing, web@beijing, entrance:NAME",
                       ret_why);
+    }
+    const json_t *to = json_object_get(object, "to");
+    if ((form->takes & TAKES_TO) != 0 && to != NULL &&
+        !read_name(to, r->subject, sizeof r->subject)) {
+        return refuse("to: expected the name of an IDC", ret_why);
     }
     if ((form->takes & TAKES_FEATURES) != 0 &&
         (!read_name(json_object_get(object, "region"), r->region, sizeof r->region) ||

@@ -277,7 +277,10 @@ char *status_text(struct daemon *d)
              : d->topics_status == ERR_UNAVAILABLE ? "unknown"
                                                    : d->topics_why);
     if (halted != NULL) {
-        put(o, "halted", json_pack("{s:s, s:I}", "why", halted, "offset", (json_int_t)halted_at));
+        put(o, "halted",
+            json_pack("{s:s, s:I, s:i, s:i, s:s?}", "why", halted, "offset", (json_int_t)halted_at,
+                      "needs", (int)replica_needs(d->replica), "runs", (int)FOLD_RULES_NEWEST,
+                      "record", d->broken_record[0] != '\0' ? d->broken_record : NULL));
     } else {
         put(o, "halted", json_null());
     }

@@ -119,6 +119,24 @@ static void log_decision(const struct daemon *d, const struct record *r, int64_t
     }
 }
 
+/* What a person has to know before it is skipped; the journal has it only then. */
+static void note_broken(struct daemon *d, const struct record *r, int64_t offset)
+{
+    int64_t at = -1;
+    const struct control *c = replica_control(d->replica);
+    const bool halted = replica_halted(d->replica, &at) != NULL && at > c->applied;
+    if (!halted) {
+        d->broken_record[0] = '\0';
+    } else if (at == offset) {
+        struct text t = text_over(d->broken_record, sizeof d->broken_record);
+        text_put(&t, record_kind_name(r->kind));
+        if (c->fleet != NULL) {
+            text_put(&t, ", ");
+            explain_line(c->fleet, r, offset, &t);
+        }
+    }
+}
+
 /* A record belongs into the journal once it is folded; a halted replica folds none. */
 static void keep_record(struct daemon *d, const struct record *r, int64_t offset,
                         const struct bytes *encoded)
@@ -155,6 +173,9 @@ static void step(struct daemon *d, struct event *e, const struct bytes *encoded)
     }
     e->now = mono_now();
     int count = replica_step(d->replica, e, d->effects, REPLICA_MAX_EFFECTS);
+    if (encoded != NULL) {
+        note_broken(d, e->record.record, e->record.offset);
+    }
     if (encoded != NULL && d->phase == PHASE_PROVING) {
         catch_up_folded(d, e->record.offset);
     }

@@ -33,7 +33,9 @@
     X(GLOBAL_STATE, "law 10: something survives a run")                                            \
     X(DRILL_GOES_ON, "law 11: a drill goes on beside a real incident")                             \
     X(SNAPSHOT_FORGETS, "law 10: a snapshot is not the whole control state")                       \
-    X(STATEFUL, "law 12: a stateful service is moved by the machine")
+    X(STATEFUL, "law 12: a stateful service is moved by the machine")                              \
+    X(RULES_EARLY, "upgrade: new rules are in force before every candidate runs them")             \
+    X(GIVEN_FOR_EVER, "lease: a lead that was given away and not taken is never taken back")
 #define BUG_ID(name, what) BUG_##name,
 enum bug { BUG_NONE, BUG_LIST(BUG_ID) BUG_COUNT };
 extern enum bug bug_chosen;

@@ -78,13 +78,15 @@ static enum fold_void claim(struct control *c, const struct record *r, uint16_t 
 /* --- HEARTBEAT, DECIDE, SNAPSHOT, RULES ---------------------------------------------------------
  */
 
-static bool all_run(const struct control *c, uint32_t version)
+uint32_t fold_rules_common(const struct control *c)
 {
-    bool run = true;
+    uint32_t common = UINT32_MAX, highest = 0;
     for (uint16_t i = 0; i < c->fleet->idc_count; i++) {
-        run = run && (!c->fleet->idcs[i].candidate || c->alive[i].version >= version);
+        uint32_t version = c->fleet->idcs[i].candidate ? c->alive[i].version : UINT32_MAX;
+        common = version < common ? version : common;
+        highest = version > highest && version != UINT32_MAX ? version : highest;
     }
-    return run;
+    return BUG(RULES_EARLY) ? highest : common;
 }
 
 static enum fold_void leader_word_void(const struct control *c, const struct record *r)
@@ -99,10 +101,17 @@ static enum fold_void leader_word_void(const struct control *c, const struct rec
         return FOLD_OVERTAKEN;
     }
     if (r->kind == RECORD_RULES &&
-        (r->rules.version <= c->rules || !all_run(c, r->rules.version))) {
+        (r->rules.version <= c->rules || r->rules.version > fold_rules_common(c))) {
         return FOLD_REQUEST_REFUSED;
     }
     return FOLD_ACCEPTED;
+}
+
+uint32_t fold_rules_raised(const struct control *c, const struct record *r)
+{
+    bool counts = r->kind == RECORD_RULES && c->fleet != NULL && same_log(&r->log_id, &c->log_id) &&
+                  leader_word_void(c, r) == FOLD_ACCEPTED;
+    return counts ? r->rules.version : 0;
 }
 
 static int leader_word(struct control *c, const struct record *r, int64_t offset,

@@ -32,7 +32,13 @@ enum fold_void {
     FOLD_REQUEST_BUSY,      /* ... or a drill, a freeze or a plan not yet confirmed is in its way */
 };
 
-enum { FOLD_RULES_NEWEST = 1 }; /* highest rules version that this fold knows */
+/* Highest rules version that this fold knows. Where deliberate bugs are compiled in, there is a
+ * next one, which differs in nothing: the simulator upgrades to it. */
+#ifdef SPILLWAY_BUGS
+enum { FOLD_RULES_NEWEST = 2 };
+#else
+enum { FOLD_RULES_NEWEST = 1 };
+#endif
 
 /* Bytes of arena for the control state of a fleet of this shape, plan and fleet included. */
 size_t control_arena_size(const struct fleet *f);
@@ -96,6 +102,10 @@ const struct order *control_order(const struct control *c, uint64_t id);
 const struct fixed *control_fixed(const struct control *c, const struct change *place);
 /* The idc whose report partition this is, or FLEET_NONE. */
 uint16_t fold_replica(const struct fleet *f, uint16_t partition);
+/* The version that all candidates run, by their newest `alive`; 0: one of them never spoke. */
+uint32_t fold_rules_common(const struct control *c);
+/* The version that this RULES would put in force; 0: it does not count. */
+uint32_t fold_rules_raised(const struct control *c, const struct record *r);
 const char *fold_void_name(enum fold_void v);
 
 #endif

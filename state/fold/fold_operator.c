@@ -1,5 +1,6 @@
 /* fold_operator.c: a person's word: whether it counts, and what it does. */
 #include "fold/fold_internal.h"
+#include "fold/takeover.h"
 
 #include <string.h>
 
@@ -83,7 +84,8 @@ static enum fold_void obey(struct control *c, const struct operator_record *o, i
     case OPERATOR_ABORT: return drill_abort(c, o->argument);
     case OPERATOR_HOLD:
     case OPERATOR_UNHOLD: return FOLD_ACCEPTED; /* what counts is what stands at the place */
-    case OPERATOR_FLEET: return FOLD_VERSION;   /* needs room: fold_apply() only */
+    case OPERATOR_TRANSFER: return done(takeover_is_possible(c, &o->subject));
+    case OPERATOR_FLEET: return FOLD_VERSION; /* needs room: fold_apply() only */
     case OPERATOR_DRAIN:
     case OPERATOR_DEMOTE:
     case OPERATOR_PIN:

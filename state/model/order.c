@@ -31,7 +31,8 @@ enum order_kind order_of_command(enum operator_command c)
     case OPERATOR_ABORT:
     case OPERATOR_HOLD:
     case OPERATOR_UNHOLD:
-    case OPERATOR_FLEET: break;
+    case OPERATOR_FLEET:
+    case OPERATOR_TRANSFER: break;
     }
     return 0;
 }

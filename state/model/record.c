@@ -73,7 +73,8 @@ bool operator_names_places(enum operator_command c)
     case OPERATOR_PROMOTE:
     case OPERATOR_PIN:
     case OPERATOR_UNDO:
-    case OPERATOR_DRILL: return true;
+    case OPERATOR_DRILL:
+    case OPERATOR_TRANSFER: return true;
     case OPERATOR_APPROVE:
     case OPERATOR_RELEASE:
     case OPERATOR_SKIP:
@@ -104,6 +105,7 @@ const char *operator_command_name(enum operator_command c)
     case OPERATOR_HOLD: return "emergency-hold";
     case OPERATOR_UNHOLD: return "emergency-release";
     case OPERATOR_FLEET: return "fleet";
+    case OPERATOR_TRANSFER: return "leader-transfer";
     }
     return "?";
 }

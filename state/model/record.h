@@ -127,7 +127,8 @@ enum operator_command {
     OPERATOR_HOLD,   /* argument: a break-glass hold; for the audit, it changes nothing */
     OPERATOR_UNHOLD, /* argument: the hold that is released; the same */
     OPERATOR_FLEET,  /* replaces, fleet, plan; argument: record that gave the one in force */
-    OPERATOR_LAST = OPERATOR_FLEET
+    OPERATOR_TRANSFER, /* subject: the IDC that is to lead, or none: any candidate that can */
+    OPERATOR_LAST = OPERATOR_TRANSFER
 };
 
 struct operator_record {

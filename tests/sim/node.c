@@ -253,7 +253,7 @@ void node_start(struct sim *s, uint16_t i)
                                     .incarnation = rng_next(&s->rng) | 1,
                                     .seed = rng_next(&s->rng),
                                     .candidate = true,
-                                    .version = FOLD_RULES_NEWEST};
+                                    .version = n->upgraded ? FOLD_RULES_NEWEST : 1};
     n->memory = n->memory == NULL ? aligned_alloc(16, (size + 15) / 16 * 16) : n->memory;
     size_t most = snapshot_arena_size(s->fleet) + snapshot_arena_size(s->first);
     void *room = sim_alloc(1, most);

@@ -277,6 +277,9 @@ void oracle_record(struct sim *s, const struct record *r, int64_t offset)
         return;
     }
     account(s, r, offset, why);
+    if (why == FOLD_ACCEPTED) {
+        transfers_record(s, r, offset);
+    }
     if (s->reference.order_count != s->script.orders_seen) {
         s->script.orders_seen = s->reference.order_count;
         s->changed_us = s->now_us; /* a time to live is over */

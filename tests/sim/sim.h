@@ -155,6 +155,7 @@ struct node {
     int64_t paused_until_us, back_at_us, bus_back_us;
     int64_t read; /* next offset to read */
     uint64_t lives;
+    bool upgraded; /* its binary runs the next rules version */
     struct disk disk;
     struct job dns[SIM_MAX_SERVERS], routes, features;
     uint64_t acting; /* as the leader, upon this generation; 0: it does not lead or lags */
@@ -290,6 +291,22 @@ struct drills {
     struct drill books[2];
 };
 
+/* Rolling upgrades. */
+struct upgrades {
+    struct rng rng;
+    bool on;
+    int64_t next_us, newest_us;
+};
+
+/* The lead, given by people. */
+struct transfers {
+    struct rng rng;
+    bool on;
+    int64_t next_us;
+    int64_t offset;    /* of the newest such word in this epoch; -1: none */
+    int64_t yields_us; /* since when its leader yields for it; -1: not yet */
+};
+
 struct sim {
     uint64_t seed;
     struct rng rng;
@@ -319,6 +336,8 @@ struct sim {
     struct carriers carriers;
     struct fleets fleets;
     struct drills drills;
+    struct transfers transfers;
+    struct upgrades upgrades;
     int64_t idc_died_us[SIM_MAX_IDCS], idc_back_us[SIM_MAX_IDCS]; /* back: also when it will be */
     int64_t idc_well_us[SIM_MAX_IDCS], idc_was_well_us[SIM_MAX_IDCS]; /* since then; 0: always */
     int64_t link_back_us[SIM_MAX_LINKS];
@@ -470,6 +489,15 @@ void snapshots_start(struct sim *s);
 bool snapshots_wipe(struct sim *s);
 /* The newest accepted one, as a daemon without a journal finds it; false: there is none. */
 bool snapshots_load(struct sim *s, struct arena *a, struct control *ret_c);
+
+/* transfers.c; record: one that counts. */
+void transfers_start(struct sim *s);
+void transfers_tick(struct sim *s);
+void transfers_record(struct sim *s, const struct record *r, int64_t offset);
+
+/* upgrades.c */
+void upgrades_start(struct sim *s);
+void upgrades_tick(struct sim *s);
 
 /* spikes.c */
 void spikes_start(struct sim *s);

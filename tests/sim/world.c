@@ -53,6 +53,8 @@ void world_start(struct sim *s)
         carriers_start(s);
     }
     orders_start(s);
+    transfers_start(s);
+    upgrades_start(s);
     spikes_start(s);
     snapshots_start(s);
     fleets_start(s);
@@ -445,6 +447,8 @@ void world_tick(struct sim *s)
         speak(s);
     }
     orders_tick(s);
+    transfers_tick(s);
+    upgrades_tick(s);
     spikes_tick(s);
     fleets_tick(s);
     drills_tick(s);

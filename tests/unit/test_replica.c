@@ -1,251 +1,10 @@
-/* test_replica.c: the replica's protocol, part by part and as a whole: who leads, what is acted
- * upon when, next hops, evidence, digests (PROTOCOL.md). */
-#include "core_world.h"
-
-#include "core/replica.h"
+/* test_replica.c: the replica's protocol, part by part and as a whole: what is acted upon when,
+ * next hops, evidence, digests (PROTOCOL.md). */
+#include "replica_stage.h"
 
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define LEASE  (w->fleet->policy.lease_us)
-#define T(sec) ((struct mono){(int64_t)((sec)*1000000)})
-
-static struct world *w; /* a fleet, and GENESIS and a claim of replica 0 folded */
-static struct effect effects[REPLICA_MAX_EFFECTS];
-static int effect_count;
-static struct replica *replica;
-static void *memory;
-static struct mono now;
-
-/* Replica 1 goes on from that control state, at time 0. */
-static void setup(void)
-{
-    w = world_of_yaml(FLEETS "/three-idc.yaml");
-    size_t size = replica_size(w->fleet);
-    memory = aligned_alloc(16, (size + 15) / 16 * 16);
-    ck_assert_ptr_nonnull(memory);
-    struct replica_config config = {
-        .replica = 1, .incarnation = 42, .seed = 7, .candidate = true, .version = 1};
-    now = T(0);
-    ck_assert_int_eq(replica_new(memory, size, &config, &w->control, now, &replica), OK);
-}
-
-static void teardown(void)
-{
-    free(memory);
-    world_free(w);
-}
-
-static void step(struct event e)
-{
-    e.now = now;
-    effect_count = replica_step(replica, &e, effects, REPLICA_MAX_EFFECTS);
-    ck_assert_int_ge(effect_count, 0);
-}
-
-static void at_end(void)
-{
-    step((struct event){.kind = EVENT_LOG_END});
-}
-
-static void tick(void)
-{
-    step((struct event){.kind = EVENT_TICK});
-}
-
-static const struct effect *find(enum effect_kind kind)
-{
-    for (int i = 0; i < effect_count; i++) {
-        if (effects[i].kind == kind) {
-            return &effects[i];
-        }
-    }
-    return NULL;
-}
-
-static const struct record *appended(enum record_kind kind)
-{
-    for (int i = 0; i < effect_count; i++) {
-        if (effects[i].kind == EFFECT_APPEND && effects[i].append.kind == kind) {
-            return &effects[i].append;
-        }
-    }
-    return NULL;
-}
-
-static bool noticed(enum notice n)
-{
-    bool found = false;
-    for (int i = 0; i < effect_count; i++) {
-        found = found || (effects[i].kind == EFFECT_NOTICE && effects[i].notice.notice == n);
-    }
-    return found;
-}
-
-static struct record by(enum record_kind kind, uint16_t writer, uint64_t incarnation,
-                        uint64_t sequence)
-{
-    const struct control *c = replica_control(replica);
-    struct record r;
-    memset(&r, 0, sizeof r);
-    r.kind = kind;
-    r.log_id = c->log_id;
-    r.writer = (struct writer){writer, incarnation, sequence};
-    r.epoch = c->epoch;
-    r.base = c->applied;
-    r.log_time = c->log_time;
-    return r;
-}
-
-static void read_record(const struct record *r)
-{
-    struct event e = {.kind = EVENT_RECORD};
-    e.record.record = r;
-    e.record.offset = replica_control(replica)->applied + 1;
-    step(e);
-}
-
-static struct digest digest_of_replica(void)
-{
-    const struct control *c = replica_control(replica);
-    size_t size = control_digest_size(c);
-    uint8_t *room = malloc(size);
-    ck_assert_ptr_nonnull(room);
-    struct digest d = control_digest(c, room, size);
-    free(room);
-    return d;
-}
-
-static struct record beat_of_0(uint64_t sequence)
-{
-    struct record r = by(RECORD_HEARTBEAT, 0, 1, sequence);
-    r.heartbeat.control = digest_of_replica();
-    r.heartbeat.snapshot = -1;
-    return r;
-}
-
-/* Replica 1 becomes the leader of epoch 2, at the log's end. */
-static void lead_now(void)
-{
-    at_end();
-    const struct record *claim = NULL;
-    for (int i = 0; i < 400 && claim == NULL; i++) {
-        now = mono_add(now, 10 * US_PER_MS);
-        tick();
-        claim = appended(RECORD_CLAIM);
-    }
-    ck_assert_ptr_nonnull(claim);
-    struct record copy = *claim;
-    read_record(&copy);
-    at_end();
-    ck_assert(replica_leads(replica));
-}
-
-/* --- Who leads ----------------------------------------------------------------------------------
- */
-
-START_TEST(claims_after_a_lease_and_a_delay_and_not_before)
-{
-    at_end();
-    now = mono_add(now, LEASE - 1);
-    tick();
-    ck_assert_ptr_null(appended(RECORD_CLAIM));
-    struct record beat = beat_of_0(2);
-    read_record(&beat); /* the leader lives: the lease begins anew */
-    at_end();
-    now = mono_add(now, LEASE - 1);
-    tick();
-    ck_assert_ptr_null(appended(RECORD_CLAIM));
-    now = mono_add(now, LEASE + 1);
-    tick();
-    const struct record *claim = appended(RECORD_CLAIM);
-    ck_assert_ptr_nonnull(claim);
-    ck_assert_int_eq(claim->claim.names, replica_control(replica)->leader_newest);
-    ck_assert_uint_eq(claim->epoch, 2);
-}
-END_TEST
-
-static void expect_no_claim_for(int seconds)
-{
-    for (int i = 0; i < seconds; i++) {
-        now = mono_add(now, US_PER_SEC);
-        tick();
-        ck_assert_ptr_null(appended(RECORD_CLAIM));
-    }
-}
-
-START_TEST(claims_nothing_while_the_log_is_away_or_not_read_to_its_end)
-{
-    expect_no_claim_for(10); /* never at the end yet */
-    at_end();
-    step((struct event){.kind = EVENT_LOG_LOST});
-    expect_no_claim_for(10);
-    step((struct event){.kind = EVENT_STOP});
-    at_end();
-    expect_no_claim_for(10); /* who would have to yield does not claim */
-}
-END_TEST
-
-START_TEST(a_leader_beats_four_times_a_lease_one_record_at_a_time)
-{
-    lead_now();
-    uint32_t beats = 0;
-    for (int64_t us = 0; us < 4 * LEASE; us += 5 * US_PER_MS) {
-        now = mono_add(now, 5 * US_PER_MS);
-        tick();
-        if (appended(RECORD_HEARTBEAT) != NULL) {
-            struct record r = *appended(RECORD_HEARTBEAT);
-            read_record(&r);
-            at_end();
-            beats++;
-        }
-    }
-    ck_assert_uint_ge(beats, 15);
-    ck_assert_uint_le(beats, 17);
-}
-END_TEST
-
-START_TEST(resends_the_same_record_and_after_two_leases_the_next_sequence)
-{
-    lead_now();
-    now = mono_add(now, LEASE / 4);
-    tick();
-    ck_assert_ptr_nonnull(appended(RECORD_HEARTBEAT));
-    struct record first = *appended(RECORD_HEARTBEAT);
-    now = mono_add(now, LEASE / 2);
-    tick();
-    ck_assert_ptr_nonnull(appended(RECORD_HEARTBEAT));
-    ck_assert_uint_eq(appended(RECORD_HEARTBEAT)->writer.sequence, first.writer.sequence);
-    ck_assert_int_eq(appended(RECORD_HEARTBEAT)->base, first.base);
-    now = mono_add(now, 2 * LEASE);
-    tick();
-    ck_assert_ptr_nonnull(appended(RECORD_HEARTBEAT));
-    ck_assert_uint_gt(appended(RECORD_HEARTBEAT)->writer.sequence, first.writer.sequence);
-}
-END_TEST
-
-START_TEST(a_stopping_leader_yields_at_once)
-{
-    lead_now();
-    step((struct event){.kind = EVENT_STOP});
-    ck_assert_ptr_nonnull(appended(RECORD_HEARTBEAT));
-    ck_assert(appended(RECORD_HEARTBEAT)->heartbeat.yield);
-}
-END_TEST
-
-START_TEST(log_time_is_the_newest_record_and_the_clock_since)
-{
-    struct logtime begin = replica_log_time(replica, now);
-    ck_assert_int_eq(begin.us, w->control.log_time.us); /* nothing is added for a time not lived */
-    now = T(2);
-    ck_assert_int_eq(replica_log_time(replica, now).us, begin.us + 2 * US_PER_SEC);
-    struct record beat = beat_of_0(2);
-    beat.log_time.us = begin.us + 5 * US_PER_SEC;
-    read_record(&beat);
-    ck_assert_int_eq(replica_log_time(replica, now).us, begin.us + 5 * US_PER_SEC);
-}
-END_TEST
 
 /* --- What is acted upon -------------------------------------------------------------------------
  */
@@ -566,16 +325,6 @@ END_TEST
 /* --- Halting ------------------------------------------------------------------------------------
  */
 
-static void alive_of(uint16_t replica_id, uint64_t sequence, const struct digest *d)
-{
-    struct record r = by(RECORD_STEP, replica_id, 5, sequence);
-    r.step.kind = STEP_ALIVE;
-    r.step.version = 1;
-    r.step.alive_base = replica_control(replica)->applied;
-    r.step.control = *d;
-    read_record(&r);
-}
-
 START_TEST(a_digest_that_differs_from_the_leaders_halts_until_a_majority_agrees)
 {
     int64_t offset;
@@ -609,6 +358,24 @@ START_TEST(a_leader_in_the_minority_halts_and_yields)
     at_end();
     ck_assert_ptr_nonnull(appended(RECORD_HEARTBEAT));
     ck_assert(appended(RECORD_HEARTBEAT)->heartbeat.yield);
+}
+END_TEST
+
+START_TEST(a_leader_whom_no_majority_contradicts_with_one_voice_goes_on)
+{
+    lead_now();
+    int64_t offset;
+    for (uint16_t id = 0; id <= 2; id += 2) { /* each differs from all, and therefore halted */
+        struct record r = by(RECORD_STEP, id, 5, 1);
+        r.step.kind = STEP_ALIVE;
+        r.step.version = 1;
+        r.step.halted = true;
+        r.step.alive_base = replica_control(replica)->applied;
+        r.step.control.bytes[0] = (uint8_t)id;
+        read_record(&r);
+        ck_assert_ptr_null(replica_halted(replica, &offset));
+    }
+    ck_assert(!next_beat_yields());
 }
 END_TEST
 
@@ -647,12 +414,6 @@ int main(void)
     Suite *s = suite_create("replica");
     TCase *t = tcase_create("protocol");
     tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_test(t, claims_after_a_lease_and_a_delay_and_not_before);
-    tcase_add_test(t, claims_nothing_while_the_log_is_away_or_not_read_to_its_end);
-    tcase_add_test(t, a_leader_beats_four_times_a_lease_one_record_at_a_time);
-    tcase_add_test(t, resends_the_same_record_and_after_two_leases_the_next_sequence);
-    tcase_add_test(t, a_stopping_leader_yields_at_once);
-    tcase_add_test(t, log_time_is_the_newest_record_and_the_clock_since);
     tcase_add_test(t, a_timely_decision_is_acted_upon_at_once);
     tcase_add_test(t, a_late_decision_waits_for_a_word_of_somebody_who_knew_it);
     tcase_add_test(t, a_failed_push_is_retried_later_and_later);
@@ -666,6 +427,7 @@ int main(void)
     tcase_add_test(t, the_changes_of_an_undo_are_the_replicas_own);
     tcase_add_test(t, a_digest_that_differs_from_the_leaders_halts_until_a_majority_agrees);
     tcase_add_test(t, a_leader_in_the_minority_halts_and_yields);
+    tcase_add_test(t, a_leader_whom_no_majority_contradicts_with_one_voice_goes_on);
     tcase_add_test(t, a_broken_record_halts_until_an_operator_skips_it);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
