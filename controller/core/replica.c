@@ -47,8 +47,8 @@ struct replica {
     const char *broken;   /* NULL, or why record broken_at could not be folded */
     int64_t broken_at;
     uint32_t needs; /* rules version for want of which it broke, or 0 */
-    bool differs;  /* digests: halted until they agree again */
-    bool unproven; /* restored from a SNAPSHOT that no leader's word has borne out yet */
+    bool differs;   /* digests: halted until they agree again */
+    bool unproven;  /* restored from a SNAPSHOT that no leader's word has borne out yet */
     int64_t verified,
         verified_base; /* newest SNAPSHOT found to be our own state, its base; or -1 */
     enum fold_void last_void;
