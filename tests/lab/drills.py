@@ -46,7 +46,20 @@ class Drills(Plugs):
         return ({k: frozenset(v or ()) for k, v in self.seen.dns.items()}, dict(self.seen.routes),
                 dict(self.seen.features))
 
+    def look_first(self):
+        """As the page has it: no drill while `spillway status` shows an incident, were it only a suspicion."""
+        def open_now():
+            leads = self.lab.spillway.leader()
+            status = self.lab.spillway.status(leads) if leads else None
+            return [i["text"] for i in status["incidents"]] if status else ["nobody leads"]
+        seen = open_now()
+        if seen and not self.seen.wait(lambda: not open_now(), 60, 0.3):
+            self.judge("nothing is wrong before a drill", False, "\n".join(open_now()))
+        for text in seen:
+            print(f"# before the drill: {text}", flush=True)
+
     def begin(self, drill, target, mode="live"):
+        self.look_first()
         leads = self.lab.spillway.leader()
         host = next(n for n in self.all_of("idc") if n != leads)
         return self.lab.spillway.begin(host, "drill", "run", drill, "--on", target, "--mode", mode, "--json",
@@ -62,6 +75,12 @@ class Drills(Plugs):
             return running.returncode, json.loads(out)
         except ValueError:
             return running.returncode, {"text": out + err}
+
+    def explained(self, said):
+        """The incident that a run was refused or ended for."""
+        number = (said or {}).get("incident", 0)
+        host = self.fleet.idcs[0]["name"]
+        return "\n" + self.lab.spillway.cli(host, "explain", "incident", str(number)).stdout if number else ""
 
     def given_back(self, what, before, seconds=20):
         same = self.seen.wait(lambda: self.outside() == before, seconds)
@@ -90,7 +109,7 @@ class Drills(Plugs):
     def live(self, drill, target, kinds, whole):
         before, since = self.outside(), time.monotonic()
         code, said = self.watch(self.begin(drill, target), 180)
-        self.judge(f"{drill} on {target} passes", code == 0, json.dumps(said, indent=1))
+        self.judge(f"{drill} on {target} passes", code == 0, json.dumps(said, indent=1) + self.explained(said))
         moved = {c["kind"] for c in self.seen.moves_since(since)}
         self.judge(f"... something moved: {', '.join(sorted(kinds))}", kinds <= moved, str(moved))
         in_time = bool(said and said.get("objective_met"))
